@@ -1,0 +1,60 @@
+/* Certificates: chains are verified against explicit anchors at an explicit time. */
+#pragma once
+
+#include <crypto/key.h>
+
+enum {
+	X509_CERTS_MAX = 32
+};
+
+struct x509; /* one certificate */
+
+struct x509_list {
+	struct x509 *v[X509_CERTS_MAX];
+	size_t n;
+};
+
+/* One DER certificate, nothing after it. */
+RESULT x509_parse_der(struct bytes der, struct x509 **ret_cert);
+/* One or more PEM or DER certificates appended to the list. */
+RESULT x509_list_parse(struct bytes pem_or_der, struct x509_list *list);
+void x509_free(struct x509 *c);
+void x509_freep(struct x509 **c);
+void x509_list_done(struct x509_list *l);
+
+/* Names in RFC 2253 form, cut to the size. */
+void x509_subject(const struct x509 *c, char *to, size_t size);
+void x509_issuer(const struct x509 *c, char *to, size_t size);
+int64_t x509_not_before(const struct x509 *c);
+int64_t x509_not_after(const struct x509 *c);
+RESULT x509_public_key(const struct x509 *c, struct key **ret_key);
+RESULT x509_der(const struct x509 *c, struct buf *out);
+RESULT x509_digest(const struct x509 *c, enum digest_alg alg, struct digest_value *ret_digest);
+/* Value octets of an extension by dotted OID; ERR_NOT_FOUND. */
+RESULT x509_extension(const struct x509 *c, const char *oid, struct buf *out);
+/* Extended key usage by dotted OID. */
+bool x509_has_eku(const struct x509 *c, const char *oid);
+
+struct x509_verify {
+	const struct x509 *leaf;
+	const struct x509_list *untrusted; /* intermediates; may be NULL */
+	const struct x509_list *anchors;   /* any of them ends the chain, also an intermediate */
+	int64_t now;
+	const char *eku;		/* demanded of the leaf; NULL: any */
+	const char *const *critical_ok; /* OIDs of critical extensions the caller handles; NULL */
+};
+/* ERR_UNVERIFIED names the certificate (subject), the reason and its dates. */
+RESULT x509_verify(const struct x509_verify *v);
+
+/* Self-signed CA and leaf certificates, for quickstart and tests. Serial numbers are random. */
+struct x509_make {
+	const char *common_name;
+	const char *const *dns; /* NULL-ended, may be NULL */
+	const char *const *ip;	/* NULL-ended, may be NULL */
+	bool ca;
+	int64_t not_before, not_after;
+	const struct key *subject_key;
+	const struct x509 *issuer;    /* NULL: self-signed */
+	const struct key *issuer_key; /* private */
+};
+RESULT x509_make(const struct x509_make *m, struct buf *ret_pem);

@@ -1,0 +1,43 @@
+/*
+ * Images, in the process that parses hostile bytes (sealpod-unpack): fetch, check the signature
+ * policy, decrypt, verify, unpack, mount. Keys come one by one through a callback.
+ */
+#pragma once
+
+#include <base/json.h>
+#include <base/secret.h>
+
+enum {
+	IMG_LAYERS_MAX = 256,
+	IMG_MANIFEST_MAX = 4 * 1024 * 1024,
+	IMG_PARALLEL = 3
+};
+
+struct img_callbacks {
+	/* Opens one ocicrypt annotation packet (base64 decoded): plaintext private options. */
+	RESULT (*unwrap_key)(void *arg, struct bytes packet, struct secret **ret_options);
+	/* kbs:// resources that the policy or configuration names (keys, auth). */
+	RESULT (*resource)(void *arg, const char *uri, struct buf *ret);
+	/* bytes of compressed layers done / known in total; layer index of layers */
+	void (*progress)(void *arg, size_t layer, size_t layers, uint64_t done, uint64_t total);
+	void *arg;
+};
+
+struct img_pull_request {
+	const char *reference;	      /* "10.0.2.2:5000/app@sha256:..." or with a tag */
+	const char *work_dir;	      /* layers and overlay directories live here */
+	const char *bundle;	      /* rootfs is mounted at <bundle>/rootfs */
+	struct bytes policy_json;     /* containers-policy.json; none: everything is refused */
+	struct bytes auth_json;	      /* {"auths":{...}}; may be none */
+	struct bytes ca_pem;	      /* extra roots for registries */
+	struct bytes sigstore_config; /* YAML subset for GPG signatures; may be none */
+	uint64_t max_unpacked; /* bytes of all layers; 0: 8 GiB. Against decompression bombs */
+	const struct img_callbacks *callbacks;
+};
+
+struct img_pulled {
+	char *manifest_digest; /* "sha256:..." */
+	struct buf config;     /* OCI image configuration, verified */
+};
+RESULT img_pull(const struct img_pull_request *r, struct img_pulled *ret);
+void img_pulled_done(struct img_pulled *p);

@@ -1,0 +1,39 @@
+/*
+ * Initdata (CoCo): a TOML document bound to the launch by its digest.
+ *   version = "0.1.0"   algorithm = "sha256"|"sha384"|"sha512"   [data] "name" = '''text'''
+ * Known names: "aa.toml", "cdh.toml" (guest-components configuration), "policy.rego" (stored only),
+ * "pod-manifest.json" (ours: what may run in the pod).
+ */
+#pragma once
+
+#include <base/json.h>
+#include <crypto/digest.h>
+
+enum {
+	INITDATA_MAX = 1024 * 1024 /* bytes of TOML after decompression */
+};
+
+#define INITDATA_MANIFEST "pod-manifest.json"
+#define INITDATA_CDH	  "cdh.toml"
+#define INITDATA_AA	  "aa.toml"
+
+struct initdata {
+	char *version;
+	enum digest_alg algorithm;
+	struct json_map data;
+};
+/* Unknown versions and algorithms are ERR_UNSUPPORTED; nothing is trusted by this. */
+RESULT initdata_parse(struct bytes toml, struct initdata *ret);
+void initdata_done(struct initdata *d);
+/* The digest that is bound: algorithm of the document over its exact bytes. */
+RESULT initdata_digest(struct bytes toml, struct digest_value *ret_digest);
+/* A document from its entries; deterministic. */
+RESULT initdata_make(enum digest_alg alg, const struct json_map *data, struct buf *toml);
+
+/* ---- carriers ---- */
+/* Block device image: "initdata", u64 LE length, gzip, zero padding to 512 (spec kata 3.6). */
+RESULT initdata_image_make(struct bytes toml, struct buf *image);
+RESULT initdata_image_parse(struct bytes image, struct buf *toml);
+/* base64(gzip(toml)): the annotation io.katacontainers.config.hypervisor.cc_init_data. */
+RESULT initdata_annotation_make(struct bytes toml, struct buf *text);
+RESULT initdata_annotation_parse(struct bytes text, struct buf *toml);

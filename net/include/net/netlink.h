@@ -1,0 +1,51 @@
+/* Links, addresses, routes, neighbours through rtnetlink (libmnl). */
+#pragma once
+
+#include <base/buf.h>
+
+enum {
+	NL_NAME_MAX = 16,
+	NL_MAC_TEXT = 18
+};
+
+struct nl_link {
+	int index;
+	char name[NL_NAME_MAX];
+	char mac[NL_MAC_TEXT]; /* "02:00:00:00:00:01" */
+	uint32_t mtu;
+	uint32_t flags; /* IFF_* */
+};
+struct nl_links {
+	struct nl_link *v;
+	size_t n;
+};
+void nl_links_done(struct nl_links *l);
+RESULT nl_link_list(struct nl_links *ret_links);
+RESULT nl_link_by_mac(const char *mac, struct nl_link *ret_link); /* ERR_NOT_FOUND */
+RESULT nl_link_by_name(const char *name, struct nl_link *ret_link);
+RESULT nl_link_set_up(int index, bool up);
+RESULT nl_link_set_mtu(int index, uint32_t mtu);
+RESULT nl_link_rename(int index, const char *name);
+/* address "10.0.2.15/24" or "fd00::2/64"; already there is fine. */
+RESULT nl_address_add(int index, const char *cidr);
+struct nl_route {
+	char dest[64];	  /* CIDR, "" is the default route */
+	char gateway[48]; /* "" for on-link */
+	char source[48];  /* "" */
+	int index;	  /* of the link */
+	bool ipv6;
+};
+RESULT nl_route_add(const struct nl_route *r); /* replaces; already there is fine */
+struct nl_routes {
+	struct nl_route *v;
+	size_t n;
+};
+RESULT nl_route_list(struct nl_routes *ret_routes); /* main table */
+void nl_routes_done(struct nl_routes *r);
+RESULT nl_neighbour_add(int index, const char *ip, const char *mac);
+struct nl_addresses {
+	char (*v)[64]; /* CIDR */
+	size_t n;
+};
+RESULT nl_address_list(int index, struct nl_addresses *ret_addresses);
+void nl_addresses_done(struct nl_addresses *a);

@@ -1,0 +1,47 @@
+/*
+ * Claims: evidence after parsing and cryptographic verification, as flat typed values. A name is
+ * dotted ("tpm.pcr00"); printing nests it. Names are Trustee's where Trustee has one.
+ */
+#pragma once
+
+#include <base/json.h>
+
+enum {
+	CLAIMS_MAX = 512
+};
+
+enum claim_type {
+	CLAIM_STR,
+	CLAIM_U64,
+	CLAIM_BOOL,
+	CLAIM_HEX,
+	CLAIM_LIST
+};
+
+struct claim {
+	char *name;
+	enum claim_type type;
+	char *s;	  /* CLAIM_STR; CLAIM_HEX as lower-case digits */
+	uint64_t u;	  /* CLAIM_U64, CLAIM_BOOL */
+	struct strv list; /* CLAIM_LIST */
+};
+
+struct claims {
+	struct claim *v;
+	size_t n;
+	enum err_code bad; /* sticky, reported by claims_end() */
+};
+
+void claims_done(struct claims *c);
+void claims_str(struct claims *c, const char *name, const char *value);
+void claims_u64(struct claims *c, const char *name, uint64_t value);
+void claims_bool(struct claims *c, const char *name, bool value);
+void claims_hex(struct claims *c, const char *name, struct bytes value);
+void claims_list_add(struct claims *c, const char *name, const char *value);
+RESULT claims_end(const struct claims *c);
+const struct claim *claims_get(const struct claims *c, const char *name); /* NULL when absent */
+/* Value as text ("true", "17", hex, the string, "a,b"); "" when absent. Valid for the claims' life
+ * or, for numbers, until the next call. */
+const char *claim_text(const struct claim *c);
+/* One JSON object, dotted names nested. */
+RESULT claims_print(const struct claims *c, struct buf *out);

@@ -1,0 +1,212 @@
+#include "util.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sys/stat.h>
+
+void assert_ok_(struct err e, const char *expr, const char *file, int line)
+{
+	if (!failed(e))
+		return;
+	print_error("%s: %s: %s\n", expr, err_code_name(e.code), err_text());
+	_fail(file, line);
+}
+
+void assert_err_(struct err e, enum err_code want, const char *expr, const char *file, int line)
+{
+	if (e.code == want)
+		return;
+	print_error("%s: wanted %s, got %s: %s\n", expr, err_code_name(want), err_code_name(e.code),
+		failed(e) ? err_text() : "");
+	_fail(file, line);
+}
+
+void assert_err_text_(const char *part, const char *file, int line)
+{
+	if (strstr(err_text(), part))
+		return;
+	print_error("'%s' does not say '%s'\n", err_text(), part);
+	_fail(file, line);
+}
+
+void assert_bytes_equal_(struct bytes a, struct bytes b, const char *file, int line)
+{
+	if (a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0))
+		return;
+	print_error("%zu bytes differ from %zu bytes\n", a.n, b.n);
+	_fail(file, line);
+}
+
+static struct err parse_copy(struct bytes in, test_parse_fn *parse, void *arg)
+{
+	uint8_t *copy = malloc(in.n ? in.n : 1);
+
+	assert_non_null(copy);
+	if (in.n)
+		memcpy(copy, in.p, in.n);
+	struct err e = parse(arg, bytes_of(copy, in.n));
+	free(copy);
+	return e;
+}
+
+static void prefixes(struct bytes good, test_parse_fn *parse, void *arg, bool must_fail)
+{
+	for (size_t n = 0; n < good.n; n++) {
+		struct err e = parse_copy(bytes_of(good.p, n), parse, arg);
+		if (must_fail && !failed(e)) {
+			print_error("a prefix of %zu of %zu bytes was accepted\n", n, good.n);
+			fail();
+		}
+	}
+}
+
+void each_prefix(struct bytes good, test_parse_fn *parse, void *arg)
+{
+	prefixes(good, parse, arg, true);
+}
+
+void each_prefix_survives(struct bytes good, test_parse_fn *parse, void *arg)
+{
+	prefixes(good, parse, arg, false);
+}
+
+static void flips(struct bytes good, test_parse_fn *parse, void *arg, bool must_fail)
+{
+	static const uint8_t masks[] = { 0x01, 0x80, 0xff };
+	uint8_t *copy = malloc(good.n ? good.n : 1);
+
+	assert_non_null(copy);
+	if (good.n)
+		memcpy(copy, good.p, good.n);
+	for (size_t i = 0; i < good.n; i++) {
+		for (size_t m = 0; m < sizeof(masks); m++) {
+			copy[i] ^= masks[m];
+			struct err e = parse(arg, bytes_of(copy, good.n));
+			copy[i] ^= masks[m];
+			if (must_fail && !failed(e)) {
+				print_error("byte %zu ^ %02x was accepted\n", i, masks[m]);
+				fail();
+			}
+		}
+	}
+	free(copy);
+}
+
+void each_flip(struct bytes good, test_parse_fn *verify, void *arg)
+{
+	flips(good, verify, arg, true);
+}
+
+void each_flip_survives(struct bytes good, test_parse_fn *parse, void *arg)
+{
+	flips(good, parse, arg, false);
+}
+
+static char dir[64];
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void remove_dir(void)
+{
+	(void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *test_dir(void)
+{
+	if (!dir[0]) {
+		(void)snprintf(dir, sizeof(dir), "/tmp/sealpod-test-XXXXXX");
+		assert_non_null(mkdtemp(dir));
+		assert_int_equal(atexit(remove_dir), 0);
+	}
+	return dir;
+}
+
+static const char *keep(const char *a, const char *b, const char *c)
+{
+	static char paths[16][512];
+	static size_t next;
+	char *to = paths[next++ % 16];
+
+	(void)snprintf(to, sizeof(paths[0]), "%s%s%s", a, b, c);
+	return to;
+}
+
+static const char *source_root(void)
+{
+	const char *root = getenv("SEALPOD_SOURCE");
+
+	return root ? root : ".";
+}
+
+const char *test_source(const char *path)
+{
+	return keep(source_root(), "/", path);
+}
+
+const char *test_vector(const char *path)
+{
+	const char *root = getenv("SEALPOD_VECTORS");
+	const char *full =
+		root ? keep(root, "/", path) : keep(source_root(), "/../shared/vectors/", path);
+
+	if (access(full, R_OK) != 0) {
+		print_message("SKIPPED: no vectors at %s (set SEALPOD_VECTORS)\n", full);
+		skip();
+	}
+	return full;
+}
+
+struct buf test_file(const char *path)
+{
+	struct buf b = BUF_INIT(64 * 1024 * 1024);
+	FILE *f = fopen(path, "rbe");
+	uint8_t chunk[4096];
+	size_t n;
+
+	if (!f) {
+		print_error("cannot open %s\n", path);
+		fail();
+	}
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_put(&b, bytes_of(chunk, n));
+	(void)fclose(f);
+	assert_ok(buf_end(&b, path));
+	return b;
+}
+
+static void *kept[256];
+static size_t n_kept;
+
+static void free_kept(void)
+{
+	while (n_kept > 0)
+		free(kept[--n_kept]);
+}
+
+struct bytes test_hex(const char *hex)
+{
+	size_t n = strlen(hex) / 2;
+	uint8_t *p = malloc(n ? n : 1);
+
+	assert_non_null(p);
+	assert_true(n_kept < ARRAY_LEN(kept));
+	if (n_kept == 0)
+		assert_int_equal(atexit(free_kept), 0);
+	kept[n_kept++] = p;
+	for (size_t i = 0; i < n; i++) {
+		char two[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
+		p[i] = (uint8_t)strtoul(two, NULL, 16);
+	}
+	return bytes_of(p, n);
+}
