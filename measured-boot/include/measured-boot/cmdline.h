@@ -1,0 +1,26 @@
+/*
+ * The kernel command lines that are shipped, that is measured into the reference values. The
+ * runtime passes one of them to QEMU unchanged; another text means another PCR 9.
+ */
+#pragma once
+
+/*
+ * panic=-1 and oops=panic end a broken guest at once (QEMU runs with -no-reboot); only modules
+ * signed with the kernel's key load; debugfs stays closed. The rest saves start-up time: no
+ * self-tests of ciphers, no waiting for a keyboard controller that q35 emulates slowly, and no
+ * probing for interrupts of the emulated TPM.
+ */
+#define LINUX_CMDLINE_COMMON                                                                       \
+	"console=hvc0 panic=-1 oops=panic module.sig_enforce=1 debugfs=off vsyscall=none "         \
+	"cryptomgr.notests i8042.nokbd i8042.noaux tpm_tis.interrupts=0"
+
+/* What runs when nothing else is asked for. */
+#define LINUX_CMDLINE_DEFAULT LINUX_CMDLINE_COMMON " quiet"
+
+/* For people: kernel messages on hvc0. Its own reference value, so a broker may refuse it. */
+#define LINUX_CMDLINE_DEBUG LINUX_CMDLINE_COMMON " ignore_loglevel"
+
+/* X(NAME, TEXT) of every shipped command line. */
+#define LINUX_CMDLINES(X)                                                                          \
+	X("default", LINUX_CMDLINE_DEFAULT)                                                        \
+	X("debug", LINUX_CMDLINE_DEBUG)
