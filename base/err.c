@@ -4,15 +4,7 @@
 
 #include <base/err.h>
 
-struct err_record {
-	enum err_code code;
-	int sys;
-	bool denied;
-	struct denial denial;
-	char text[ERR_TEXT_MAX];
-};
-
-static _Thread_local struct err_record last;
+static _Thread_local struct err_saved last;
 
 struct code_info {
 	const char *name;
@@ -118,6 +110,18 @@ const struct denial *err_denial(void)
 int err_errno(void)
 {
 	return last.sys;
+}
+
+void err_save(struct err e, struct err_saved *to)
+{
+	*to = last;
+	to->code = e.code;
+}
+
+struct err err_restore(const struct err_saved *from)
+{
+	last = *from;
+	return (struct err){ from->code };
 }
 
 const char *err_code_name(enum err_code code)

@@ -93,6 +93,18 @@ const struct denial *err_denial(void);
 /* The saved errno of the thread's last failure when it was ERR_SYS, else 0. */
 int err_errno(void);
 
+/* A failure kept for later or for another process: the thread's record, by value. */
+struct err_saved {
+	enum err_code code;
+	int sys;
+	bool denied;
+	struct denial denial;
+	char text[ERR_TEXT_MAX];
+};
+void err_save(struct err e, struct err_saved *to);
+/* Makes it the thread's last failure again, word for word. */
+struct err err_restore(const struct err_saved *from);
+
 const char *err_code_name(enum err_code code);
 int err_http_status(enum err_code code);
 int err_exit_status(enum err_code code);

@@ -48,6 +48,20 @@ static void test_err_text_is_cut(void **state)
 	assert_true(failed(e));
 }
 
+static void test_err_save(void **state)
+{
+	struct err_saved saved;
+	(void)state;
+
+	struct err e = err_deny(ERR_DENIED, "image.unsigned", "signature", NULL, NULL);
+	err_save(err_add(e, "pulling"), &saved);
+	err_ignore(err_new(ERR_FORMAT, "something else"));
+	assert_null(err_denial());
+	assert_err(err_restore(&saved), ERR_DENIED);
+	assert_err_text("pulling: image.unsigned: signature");
+	assert_string_equal(err_denial()->code, "image.unsigned");
+}
+
 static void test_reader(void **state)
 {
 	(void)state;
@@ -141,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_err_chain),
 		cmocka_unit_test(test_err_denial),
+		cmocka_unit_test(test_err_save),
 		cmocka_unit_test(test_err_text_is_cut),
 		cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_reader_sub_and_zero),
