@@ -85,3 +85,20 @@ struct ear_input {
 	int64_t now;
 };
 RESULT ear_make(const struct ear_config *c, const struct ear_input *in, struct buf *token);
+
+struct ear_check {
+	const struct x509_list *anchors; /* end the chain of the header's "x5c"; may be NULL */
+	const struct key *const *keys;	 /* signers known by themselves; may be NULL */
+	size_t n_keys;
+	const char *issuer; /* NULL: any */
+	int64_t now;	    /* "exp" is demanded, with a leeway of 60 s */
+};
+/*
+ * Signature, signer and times of a token somebody else may have made. Who signed is never taken
+ * from the token alone: the "jwk" of the header must be one of `keys`, or the key of its "x5c"
+ * leaf, whose chain ends in `anchors`. ERR_UNVERIFIED carries a denial; the caller frees the
+ * claims.
+ */
+RESULT ear_verify(struct bytes token, const struct ear_check *check, struct json **ret_claims);
+/* The guest's key in verified claims: "tee-pubkey" of submod cpu0's runtime_data_claims. */
+RESULT ear_tee_key(const struct json *claims, struct key **ret_key);

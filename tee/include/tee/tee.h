@@ -1,6 +1,7 @@
 /*
- * Platforms. One const row each; adding one is a folder and a line in tee.c. The guest half talks
- * to devices, the verifier half only to bytes; each may be absent (NULL) in a row.
+ * Platforms. One const row each; adding one is a folder and a line in tee.c (verifier half, library
+ * `tee`: works on bytes only) and in tee_guest.c (guest half, library `tee-guest`: talks to
+ * devices, needs libtss2). A broker or a cross build links only the first.
  */
 #pragma once
 
@@ -9,6 +10,7 @@
 #include <tee/claims.h>
 
 /* ---- guest half ---- */
+struct tee;
 struct tee_guest; /* an open driver; its first member is its struct tee row */
 
 struct tee_guest_config {
@@ -34,6 +36,11 @@ struct tee_guest_ops {
 	/* Runtime measurement. May be NULL. */
 	RESULT (*extend)(struct tee_guest *g, unsigned index, const struct digest_value *digest);
 };
+
+/* Library tee-guest: the driver of a platform; NULL: it has none. */
+const struct tee_guest_ops *tee_guest_ops(const struct tee *t);
+/* Library tee-guest: the platform this guest runs on, by its devices; NULL: none found. */
+const struct tee *tee_detect(const struct tee_guest_config *c);
 
 /* ---- verifier half ---- */
 struct tee_anchors {		   /* what the operator trusts, per purpose */
@@ -64,14 +71,11 @@ struct tee {
 	const char *platform; /* "vtpm": our word */
 	const char
 		*kbs_name; /* "tpm": the "tee" member of the KBS protocol and the claims' prefix */
-	const struct tee_guest_ops *guest;
-	const struct tee_verify_ops *verify;
+	const struct tee_verify_ops *verify; /* NULL: evidence of it cannot be judged here */
 };
 
 const struct tee *tee_by_platform(const char *platform); /* NULL: unknown */
 const struct tee *tee_by_kbs_name(const char *name);
-/* The platform this guest runs on, by its devices; NULL: none found. */
-const struct tee *tee_detect(const struct tee_guest_config *c);
 
 /* Initdata digest as a register holds it: cut or padded with zeroes to n bytes. */
 void tee_fit_digest(struct bytes digest, uint8_t *to, size_t n);
