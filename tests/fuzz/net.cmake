@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME pb_agent LIBS net)
