@@ -85,7 +85,7 @@ static void test_bad(void **state)
 		  "2201ff",
 			"Process.Args: not UTF-8 text" },
 		/* a nested message that is longer than its parent */
-		{ "3203120922", "CreateContainerRequest.OCI: truncated" },
+		{ "3203120922", "Spec.Process: truncated" },
 		{ "320212"
 		  "09",
 			"Spec.Process: truncated" },
