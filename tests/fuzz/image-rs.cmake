@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME tar LIBS image-rs PRIVATE image-rs)
