@@ -38,6 +38,8 @@ RESULT key_from_ec_point(enum key_type curve, struct bytes x, struct bytes y, st
 RESULT key_from_ec_scalar(enum key_type curve, struct bytes d, struct key **ret_key);
 RESULT key_from_rsa(struct bytes n, struct bytes e, struct key **ret_key);
 RESULT key_from_ed25519(struct bytes pub, struct key **ret_key);
+/* RFC 8032: the 32 secret bytes; private. */
+RESULT key_from_ed25519_seed(struct bytes seed, struct key **ret_key);
 void key_free(struct key *k);
 void key_freep(struct key **k);
 
