@@ -1,0 +1,41 @@
+/* The two messages of the handshake and their answers, apart from how they travel. */
+#pragma once
+
+#include <attestation/attestation.h>
+
+#define RCAR_VERSION "0.4.0"
+
+/* What the challenge brought. The extra-params live in `tree`. */
+struct rcar_challenge {
+	struct json *tree;
+	const char *nonce;
+	const struct json *extra_params;
+};
+void rcar_challenge_done(struct rcar_challenge *c);
+
+/* {"version","tee","extra-params":{"supported-hash-algorithms":["sha384"], what hello adds}} */
+RESULT rcar_request_make(const struct tee *tee, struct tee_guest *guest, struct buf *out);
+/* ERR_UNSUPPORTED when the broker picks another digest than SHA-384. */
+RESULT rcar_challenge_parse(struct bytes body, struct rcar_challenge *ret);
+
+struct rcar_attest {
+	const struct rcar_challenge *challenge;
+	struct bytes jwk;      /* jwk_print() of the session key */
+	struct bytes evidence; /* one JSON value */
+	struct bytes initdata; /* TOML text; n = 0: null */
+};
+RESULT rcar_attest_make(const struct rcar_attest *a, struct buf *out);
+/* The token; it must be no longer than RCAR_TOKEN_MAX. */
+RESULT rcar_token_parse(struct bytes body, struct buf *token);
+
+enum {
+	RCAR_MESSAGE_MAX = 2 * 1024 * 1024,
+	RCAR_NONCE_MAX = 4096,
+	RCAR_TOKEN_MAX = 512 * 1024
+};
+
+/*
+ * Turns an answer that is not 200 into an error: the broker's denial when the body has one, else
+ * its "detail". 401 -> ERR_UNVERIFIED, 403 -> ERR_DENIED, 404 -> ERR_NOT_FOUND, others ERR_PEER.
+ */
+struct err kbs_refusal(int status, struct bytes body);

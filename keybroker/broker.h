@@ -1,0 +1,40 @@
+/* The broker's state, shared by its endpoints. One thread. */
+#pragma once
+
+#include "audit.h"
+#include "config.h"
+#include "policy.h"
+#include "session.h"
+#include "store.h"
+
+#include <attestation/attestation.h>
+#include <net/http_server.h>
+
+enum {
+	ADMIN_KEYS_MAX = 32
+};
+
+struct broker {
+	struct kbs_config config;
+	struct store *store;
+	struct sessions *sessions;
+	struct policy *policy;
+	struct reference_values *refs;
+	struct tee_anchors anchors;
+	struct key *ear_key;
+	struct key *admin_keys[ADMIN_KEYS_MAX];
+	size_t n_admin_keys;
+	struct audit *audit;
+	uint64_t answers[6]; /* by status class, for /metrics */
+	uint64_t refusals;
+};
+
+/* Opens everything the configuration names. Takes the configuration over on success. */
+RESULT broker_open(struct kbs_config *config, struct broker **ret_broker);
+void broker_freep(struct broker **b);
+/* Reference values and policy as the store has them. */
+RESULT broker_load_policy(struct broker *b);
+RESULT broker_load_references(struct broker *b);
+
+/* The handler to give to the HTTP server, with the broker as argument. */
+void api_handle(void *broker, struct http_exchange *x);
