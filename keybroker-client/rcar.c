@@ -11,8 +11,11 @@ void rcar_challenge_done(struct rcar_challenge *c)
 
 RESULT rcar_request_make(const struct tee *tee, struct tee_guest *guest, struct buf *out)
 {
+	const struct tee_guest_ops *ops = tee_guest_ops(tee);
 	struct json_writer w = jw_of(out);
 
+	if (!ops)
+		return err_new(ERR_UNSUPPORTED, "platform %s gives no evidence", tee->platform);
 	jw_object(&w);
 	jw_kstr(&w, "version", RCAR_VERSION);
 	jw_kstr(&w, "tee", tee->kbs_name);
@@ -22,8 +25,8 @@ RESULT rcar_request_make(const struct tee *tee, struct tee_guest *guest, struct 
 	jw_array(&w);
 	jw_str(&w, "sha384");
 	jw_array_end(&w);
-	if (tee->guest->hello)
-		TRY(tee->guest->hello(guest, &w));
+	if (ops->hello)
+		TRY(ops->hello(guest, &w));
 	jw_object_end(&w);
 	jw_object_end(&w);
 	return buf_end(out, "KBS request");

@@ -15,7 +15,7 @@ struct store;
 #define STORE_REFERENCE "reference"
 
 enum {
-	STORE_VALUE_MAX = 2 * 1024 * 1024,
+	STORE_VALUE_MAX = SECRET_MAX,
 	STORE_KEY_SIZE = 32
 };
 

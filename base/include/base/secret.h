@@ -10,7 +10,7 @@
 struct secret; /* opaque; fixed size from birth */
 
 enum {
-	SECRET_MAX = 64 * 1024
+	SECRET_MAX = 1024 * 1024
 };
 
 /* n zero bytes, 1..SECRET_MAX. */
