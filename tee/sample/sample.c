@@ -1,0 +1,67 @@
+/* Trustee's test platform: evidence that anybody can make. Always `simulated`. */
+#include "platforms.h"
+
+#include <base/encode.h>
+#include <tee/denials.h>
+
+enum {
+	PLATFORM_VERSION_MAJOR = 1,
+	PLATFORM_VERSION_MINOR = 4
+};
+
+static struct err check_report_data(const struct tee_verify_input *in)
+{
+	AUTO(buf_done) struct buf want = BUF_INIT(4 * DIGEST_MAX);
+	const char *got;
+
+	TRY(tee_deny_because(json_need_string(in->evidence, "report_data", &got),
+		DENY_EVIDENCE_MALFORMED, "evidence.report_data"));
+	base64_encode(BASE64_STD, in->report_data, &want);
+	TRY(buf_end(&want, "report_data"));
+	if (!bytes_equal(buf_bytes(&want), bytes_str(got)))
+		return tee_deny(
+			DENY_EVIDENCE_REPORT_DATA, "evidence.report_data", buf_cstr(&want), got);
+	return OK;
+}
+
+static struct err add_claims(const struct tee_verify_input *in, const char *svn, struct claims *c)
+{
+	AUTO(buf_done) struct buf init = BUF_INIT(4 * DIGEST_MAX);
+
+	claims_str(c, "sample.svn", svn);
+	claims_str(c, "sample.launch_digest", "abcde");
+	claims_u64(c, "sample.platform_version.major", PLATFORM_VERSION_MAJOR);
+	claims_u64(c, "sample.platform_version.minor", PLATFORM_VERSION_MINOR);
+	claims_bool(c, "sample.debug", false);
+	claims_str(c, "report_data", json_string(json_get(in->evidence, "report_data")));
+	if (in->initdata_digest.n > 0) {
+		base64_encode(BASE64_STD, in->initdata_digest, &init);
+		TRY(buf_end(&init, "initdata digest"));
+		claims_str(c, "init_data", buf_cstr(&init));
+	}
+	claims_bool(c, "simulated", true);
+	claims_bool(c, "debug", false);
+	return claims_end(c);
+}
+
+static struct err sample_verify(const struct tee_verify_input *in, struct claims *ret_claims)
+{
+	AUTO(claims_done) struct claims c = { 0 };
+	const char *svn;
+
+	TRY(check_report_data(in));
+	TRY(tee_deny_because(json_need_string(in->evidence, "svn", &svn), DENY_EVIDENCE_MALFORMED,
+		"evidence.svn"));
+	TRY(add_claims(in, svn, &c));
+	*ret_claims = c;
+	c = (struct claims){ 0 };
+	return OK;
+}
+
+static const struct tee_verify_ops sample_verify_ops = { .verify = sample_verify };
+
+const struct tee tee_sample = {
+	.platform = "sample",
+	.kbs_name = "sample",
+	.verify = &sample_verify_ops,
+};
