@@ -5,6 +5,7 @@
 
 #include <base/clock.h>
 #include <keybroker-client/kbs_client.h>
+#include <keybroker-client/refusal.h>
 #include <net/http_client.h>
 #include <net/url.h>
 
@@ -125,8 +126,9 @@ static RESULT make_evidence(struct kbs_client *c, const struct rcar_challenge *c
 	uint64_t since = clock_monotonic_ms();
 
 	TRY(runtime_data_digest(challenge->nonce, jwk, "", &report_data));
-	struct err e = tee_guest_ops(c->config.tee)->evidence(
-		c->config.guest, digest_bytes(&report_data), challenge->extra_params, evidence);
+	struct err e = tee_guest_ops(c->config.tee)
+			       ->evidence(c->config.guest, digest_bytes(&report_data),
+				       challenge->extra_params, evidence);
 	if (failed(e))
 		return err_add(e, "making %s evidence", c->config.tee->platform);
 	stage(c, "evidence", since);

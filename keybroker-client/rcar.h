@@ -33,9 +33,3 @@ enum {
 	RCAR_NONCE_MAX = 4096,
 	RCAR_TOKEN_MAX = 512 * 1024
 };
-
-/*
- * Turns an answer that is not 200 into an error: the broker's denial when the body has one, else
- * its "detail". 401 -> ERR_UNVERIFIED, 403 -> ERR_DENIED, 404 -> ERR_NOT_FOUND, others ERR_PEER.
- */
-struct err kbs_refusal(int status, struct bytes body);

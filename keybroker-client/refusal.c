@@ -1,8 +1,11 @@
-#include "rcar.h"
+#include <base/json.h>
+#include <keybroker-client/refusal.h>
 
 static enum err_code code_of(int status)
 {
 	switch (status) {
+	case 400:
+		return ERR_FORMAT;
 	case 401:
 		return ERR_UNVERIFIED;
 	case 403:
