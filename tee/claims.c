@@ -224,15 +224,20 @@ static bool names_nest(const struct claims *c)
 	return true;
 }
 
+RESULT claims_write(const struct claims *c, struct json_writer *w)
+{
+	TRY(claims_end(c));
+	if (!names_nest(c))
+		return err_new(ERR_STATE, "claims: a name is a value and an object");
+	return print_level(c, NULL, 0, w);
+}
+
 RESULT claims_print(const struct claims *c, struct buf *out)
 {
 	struct json_writer w = jw_of(out);
 
-	TRY(claims_end(c));
-	if (!names_nest(c))
-		return err_new(ERR_STATE, "claims: a name is a value and an object");
 	jw_object(&w);
-	TRY(print_level(c, NULL, 0, &w));
+	TRY(claims_write(c, &w));
 	jw_object_end(&w);
 	return buf_end(out, "claims");
 }

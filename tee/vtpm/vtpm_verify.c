@@ -128,8 +128,26 @@ static struct err check_boot(const struct tee_verify_input *in, const struct vtp
 	return vtpm_events_verify(buf_bytes(&e->event_log), q, claims);
 }
 
-static struct err add_claims(const struct vtpm_evidence *e, const struct ak *ak,
-	const struct vtpm_quoted *q, struct claims *c)
+static void add_verdicts(const struct tee_verify_input *in, const struct ak *ak, struct claims *c)
+{
+	/* Without activation nothing shows that a TPM, let alone a real one, made the quote. */
+	bool simulated = !ak->trusted || ak->simulated;
+
+	claims_bool(c, "tpm.ak_trusted", ak->trusted);
+	claims_bool(c, "tpm.simulated", simulated);
+	claims_bool(c, "simulated", simulated);
+	claims_bool(c, "tpm.debug", false);
+	claims_bool(c, "debug", false);
+	if (in->initdata_digest.n > 0)
+		claims_hex(c, "init_data", in->initdata_digest);
+	if (!ak->trusted)
+		return;
+	claims_str(c, "tpm.ek_cert_sha256", ak->ek_digest);
+	claims_str(c, "tpm.ek_issuer", ak->ek_issuer);
+}
+
+static struct err add_claims(
+	const struct vtpm_evidence *e, const struct vtpm_quoted *q, struct claims *c)
 {
 	AUTO(buf_done) struct buf spki = BUF_INIT(4096);
 	char name[16], version[20];
@@ -137,11 +155,6 @@ static struct err add_claims(const struct vtpm_evidence *e, const struct ak *ak,
 	base64_encode(BASE64_STD, buf_bytes(&e->ak_public), &spki);
 	TRY(buf_end(&spki, "ak_public"));
 	claims_str(c, "tpm.ak_public", buf_cstr(&spki));
-	claims_bool(c, "tpm.ak_trusted", ak->trusted);
-	if (ak->trusted) {
-		claims_str(c, "tpm.ek_cert_sha256", ak->ek_digest);
-		claims_str(c, "tpm.ek_issuer", ak->ek_issuer);
-	}
 	(void)snprintf(
 		version, sizeof(version), "%016llx", (unsigned long long)q->firmware_version);
 	claims_str(c, "tpm.firmware_version", version);
@@ -154,10 +167,6 @@ static struct err add_claims(const struct vtpm_evidence *e, const struct ak *ak,
 		claims_hex(c, name, BYTES_OF(q->pcr[i]));
 	}
 	claims_hex(c, "report_data", q->extra_data);
-	claims_hex(c, "init_data", BYTES_OF(q->pcr[VTPM_INITDATA_PCR]));
-	/* Without activation nothing shows that a TPM, let alone a real one, made the quote. */
-	claims_bool(c, "simulated", !ak->trusted || ak->simulated);
-	claims_bool(c, "debug", false);
 	return claims_end(c);
 }
 
@@ -175,7 +184,8 @@ static struct err verify(const struct tee_verify_input *in, const struct vtpm_ev
 	if (e->activation.n > 0)
 		TRY(check_activation(in, e, buf_bytes(&name), ak));
 	TRY(check_boot(in, e, &q, claims));
-	return add_claims(e, ak, &q, claims);
+	add_verdicts(in, ak, claims);
+	return add_claims(e, &q, claims);
 }
 
 static struct err vtpm_verify(const struct tee_verify_input *in, struct claims *ret_claims)

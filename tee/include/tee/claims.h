@@ -21,7 +21,7 @@ enum claim_type {
 struct claim {
 	char *name;
 	enum claim_type type;
-	char *s;	  /* CLAIM_STR; CLAIM_HEX as lower-case digits */
+	char *s;	  /* the value as claim_text() gives it; hex in lower case */
 	uint64_t u;	  /* CLAIM_U64, CLAIM_BOOL */
 	struct strv list; /* CLAIM_LIST */
 };
@@ -33,6 +33,7 @@ struct claims {
 };
 
 void claims_done(struct claims *c);
+/* A name may be added once, except to a list. Failures stick. */
 void claims_str(struct claims *c, const char *name, const char *value);
 void claims_u64(struct claims *c, const char *name, uint64_t value);
 void claims_bool(struct claims *c, const char *name, bool value);
@@ -40,8 +41,10 @@ void claims_hex(struct claims *c, const char *name, struct bytes value);
 void claims_list_add(struct claims *c, const char *name, const char *value);
 RESULT claims_end(const struct claims *c);
 const struct claim *claims_get(const struct claims *c, const char *name); /* NULL when absent */
-/* Value as text ("true", "17", hex, the string, "a,b"); "" when absent. Valid for the claims' life
- * or, for numbers, until the next call. */
+/* Value as text ("true", "17", hex, the string, "a,b"); "" when absent. Valid as long as the claims
+ * are not changed. */
 const char *claim_text(const struct claim *c);
-/* One JSON object, dotted names nested. */
+/* One JSON object, dotted names nested. ERR_STATE when a name is both a value and an object. */
 RESULT claims_print(const struct claims *c, struct buf *out);
+/* The members of that object, into an object that the caller has begun. */
+RESULT claims_write(const struct claims *c, struct json_writer *w);
