@@ -1,1 +1,5 @@
+sealpod_fuzz(NAME annotation LIBS image-rs)
+sealpod_fuzz(NAME image_manifest LIBS image-rs)
+sealpod_fuzz(NAME image_policy LIBS image-rs)
+sealpod_fuzz(NAME reference_name LIBS image-rs)
 sealpod_fuzz(NAME tar LIBS image-rs PRIVATE image-rs)

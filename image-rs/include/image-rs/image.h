@@ -6,10 +6,9 @@
 
 #include <base/json.h>
 #include <base/secret.h>
+#include <image-rs/manifest.h>
 
 enum {
-	IMG_LAYERS_MAX = 256,
-	IMG_MANIFEST_MAX = 4 * 1024 * 1024,
 	IMG_PARALLEL = 3
 };
 
