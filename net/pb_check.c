@@ -36,8 +36,7 @@ static uint64_t read_varint(struct reader *r)
 	return 0;
 }
 
-/* Length of the sequence that starts at p, 0 when it is not UTF-8 (RFC 3629 section 4) or NUL. */
-static size_t utf8_length(const uint8_t *p, size_t left)
+size_t pb_utf8_length(const uint8_t *p, size_t left)
 {
 	static const struct {
 		uint8_t first, last, low, high; /* of the first and of the second byte */
@@ -73,7 +72,7 @@ static size_t utf8_length(const uint8_t *p, size_t left)
 static bool is_text(struct bytes s)
 {
 	for (size_t i = 0, n; i < s.n; i += n) {
-		n = utf8_length(s.p + i, s.n - i);
+		n = pb_utf8_length(s.p + i, s.n - i);
 		if (n == 0)
 			return false;
 	}

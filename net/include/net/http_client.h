@@ -1,4 +1,5 @@
-/* HTTP(S) client on libcurl; blocking, bounded. TLS: system roots unless told, TLS 1.2 at least. */
+/* HTTP/1.1 client on libcurl; blocking, bounded. TLS: system roots unless told, TLS 1.2 at least.
+ */
 #pragma once
 
 #include <base/json.h>
@@ -27,10 +28,13 @@ struct http_request {
 	struct bytes body;
 	const char *const *headers; /* "Name: value", NULL-ended; may be NULL */
 	size_t max_body;	    /* of the response; ERR_LIMIT beyond. 0: 4 MiB */
-	unsigned max_redirects;	    /* Authorization is dropped when the host changes */
+	unsigned max_redirects;	    /* Authorization is dropped when the origin changes; never
+				       from https to http */
 	http_sink_fn *sink;	    /* only for a 2xx answer; otherwise the body is kept */
 	void *sink_arg;
-	uint64_t range_from; /* Range: bytes=N- when > 0 */
+	/* Range: bytes=N- when > 0. The sink gets what follows byte N also from a server that
+	 * answers 200 with everything. */
+	uint64_t range_from;
 };
 
 struct http_response {
@@ -39,7 +43,8 @@ struct http_response {
 	struct json_map headers; /* names in lower case; the last of equal ones wins */
 	char *effective_url;
 };
-/* ERR_PEER: no connection, TLS refused (the text says why); a status is not an error. */
+/* ERR_PEER: no connection, TLS refused, redirected too often (the text says why); ERR_TIMEOUT. A
+ * status is not an error. */
 RESULT http_do(struct http_client *c, const struct http_request *req, struct http_response *ret);
 void http_response_done(struct http_response *r);
 const char *http_header(const struct http_response *r, const char *lower_name);

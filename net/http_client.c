@@ -1,0 +1,402 @@
+#include "http_transfer.h"
+
+#include <stdio.h>
+
+#include <base/file.h>
+
+#define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
+
+enum {
+	ROOTS_MAX = 4 * 1024 * 1024,
+	CONNECT_TIMEOUT_MS = 10000,
+	TIMEOUT_MS = 60000
+};
+
+struct http_client {
+	CURL *easy; /* keeps the connections and the cookies */
+	struct buf roots;
+	bool own_roots;
+	char *user_agent, *https_proxy, *http_proxy, *no_proxy;
+	long connect_timeout_ms, timeout_ms;
+	bool cookies;
+};
+
+/* What changes from one hop of a redirected request to the next. */
+struct hop {
+	CURLU *url;
+	const char *method;
+	struct bytes body;
+	bool foreign; /* another origin than the caller named: no credentials */
+};
+
+static RESULT set(CURL *easy, CURLcode code)
+{
+	(void)easy;
+	return code == CURLE_OK ? OK : err_new(ERR_NOMEM, "libcurl: %s", curl_easy_strerror(code));
+}
+#define SET(option, value) TRY(set(easy, curl_easy_setopt(easy, (option), (value))))
+
+static RESULT copy_or_empty(const char *from, char **to)
+{
+	return str_dup(from ? from : "", to);
+}
+
+static RESULT load_roots(struct http_client *c, const struct http_client_config *config)
+{
+	c->own_roots = config->ca_pem.n > 0 || config->only_ca_pem;
+	c->roots = BUF_INIT(ROOTS_MAX);
+	if (!c->own_roots)
+		return OK;
+	/* The blob replaces libcurl's default file, so both go in. */
+	if (!config->only_ca_pem && file_exists(SYSTEM_ROOTS)) {
+		TRY(file_read(SYSTEM_ROOTS, &c->roots));
+		buf_puts(&c->roots, "\n");
+	}
+	buf_put(&c->roots, config->ca_pem);
+	return buf_end(&c->roots, "CA certificates");
+}
+
+RESULT http_client_new(const struct http_client_config *config, struct http_client **ret_client)
+{
+	AUTO(http_client_freep) struct http_client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return err_new(ERR_NOMEM, "HTTP client");
+	c->easy = curl_easy_init();
+	if (!c->easy)
+		return err_new(ERR_NOMEM, "libcurl");
+	TRY(load_roots(c, config));
+	TRY(copy_or_empty(config->user_agent, &c->user_agent));
+	TRY(copy_or_empty(config->https_proxy, &c->https_proxy));
+	TRY(copy_or_empty(config->http_proxy, &c->http_proxy));
+	TRY(copy_or_empty(config->no_proxy, &c->no_proxy));
+	c->connect_timeout_ms =
+		config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	c->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_MS;
+	c->cookies = config->cookies;
+	*ret_client = TAKE(c);
+	return OK;
+}
+
+void http_client_free(struct http_client *c)
+{
+	if (!c)
+		return;
+	curl_easy_cleanup(c->easy);
+	buf_done(&c->roots);
+	free(c->user_agent);
+	free(c->https_proxy);
+	free(c->http_proxy);
+	free(c->no_proxy);
+	free(c);
+}
+
+void http_client_freep(struct http_client **c)
+{
+	http_client_free(*c);
+}
+
+const char *http_header(const struct http_response *r, const char *lower_name)
+{
+	return json_map_get(&r->headers, lower_name);
+}
+
+static void auto_curl_free(char **p)
+{
+	curl_free(*p);
+}
+
+static void auto_url_cleanup(CURLU **u)
+{
+	curl_url_cleanup(*u);
+}
+
+static void auto_slist(struct curl_slist **l)
+{
+	curl_slist_free_all(*l);
+}
+
+static RESULT set_tls(const struct http_client *c)
+{
+	CURL *easy = c->easy;
+
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	if (!c->own_roots)
+		return OK;
+	struct curl_blob blob = { c->roots.p, c->roots.n, CURL_BLOB_NOCOPY };
+
+	/* Without this libcurl would trust its built-in directory besides the blob. */
+	SET(CURLOPT_CAPATH, NULL);
+	SET(CURLOPT_CAINFO_BLOB, &blob);
+	return OK;
+}
+
+static RESULT set_client(const struct http_client *c, const struct hop *h, bool streams)
+{
+	CURL *easy = c->easy;
+	AUTO(auto_curl_free) char *scheme = NULL;
+
+	if (curl_url_get(h->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+		return err_new(ERR_NOMEM, "URL");
+	bool tls = strcmp(scheme, "https") == 0;
+
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_PROXY, tls ? c->https_proxy : c->http_proxy); /* "": not the environment's */
+	SET(CURLOPT_NOPROXY, c->no_proxy);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, c->connect_timeout_ms);
+	if (c->user_agent[0])
+		SET(CURLOPT_USERAGENT, c->user_agent);
+	if (c->cookies)
+		SET(CURLOPT_COOKIEFILE, "");
+	if (streams) {
+		SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+		SET(CURLOPT_LOW_SPEED_TIME, (c->timeout_ms + 999) / 1000);
+	} else {
+		SET(CURLOPT_TIMEOUT_MS, c->timeout_ms);
+	}
+	return set_tls(c);
+}
+
+static RESULT set_method(CURL *easy, const struct hop *h)
+{
+	bool is_get = strcmp(h->method, "GET") == 0;
+
+	if (h->body.n == 0 && is_get)
+		return OK;
+	if (strcmp(h->method, "HEAD") == 0) {
+		SET(CURLOPT_NOBODY, 1L);
+		return OK;
+	}
+	if (h->body.n > 0 || strcmp(h->method, "POST") == 0 || strcmp(h->method, "PUT") == 0) {
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)h->body.n);
+		SET(CURLOPT_POSTFIELDS, h->body.n > 0 ? (const char *)h->body.p : "");
+	}
+	SET(CURLOPT_CUSTOMREQUEST, h->method);
+	return OK;
+}
+
+static bool has_name(const char *header, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncasecmp(header, name, n) == 0 && header[n] == ':';
+}
+
+static RESULT append(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (!longer)
+		return err_new(ERR_NOMEM, "headers");
+	*list = longer;
+	return OK;
+}
+
+static RESULT set_headers(
+	CURL *easy, const struct http_request *req, const struct hop *h, struct curl_slist **list)
+{
+	bool has_type = false;
+
+	/* Waiting for "100 Continue" costs a round trip and gains nothing here. */
+	TRY(append(list, "Expect:"));
+	for (size_t i = 0; req->headers && req->headers[i]; i++) {
+		const char *line = req->headers[i];
+
+		if (strpbrk(line, "\r\n"))
+			return err_new(ERR_FORMAT, "line break in a request header");
+		if (h->foreign && (has_name(line, "Authorization") || has_name(line, "Cookie")))
+			continue;
+		has_type = has_type || has_name(line, "Content-Type");
+		TRY(append(list, line));
+	}
+	/* libcurl would call every body a form. */
+	if (!has_type)
+		TRY(append(list, "Content-Type:"));
+	SET(CURLOPT_HTTPHEADER, *list);
+	return OK;
+}
+
+static RESULT set_transfer(CURL *easy, struct transfer *t)
+{
+	char range[32];
+
+	t->skip = t->req->range_from;
+	if (t->skip > 0) {
+		(void)snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->skip);
+		SET(CURLOPT_RANGE, range);
+	}
+	SET(CURLOPT_HEADERFUNCTION, transfer_on_header);
+	SET(CURLOPT_HEADERDATA, t);
+	SET(CURLOPT_WRITEFUNCTION, transfer_on_body);
+	SET(CURLOPT_WRITEDATA, t);
+	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	return OK;
+}
+
+static struct err explain(const struct hop *h, CURLcode code, const char *detail)
+{
+	AUTO(auto_curl_free) char *host = NULL;
+	enum err_code as = ERR_PEER;
+	const char *what = "HTTP";
+
+	if (curl_url_get(h->url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+		host = NULL;
+	if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY) {
+		what = "name not found";
+	} else if (code == CURLE_COULDNT_CONNECT) {
+		what = "no connection";
+	} else if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+		   code == CURLE_SSL_ISSUER_ERROR) {
+		what = "TLS certificate refused";
+	} else if (code == CURLE_SSL_CONNECT_ERROR) {
+		what = "no TLS connection";
+	} else if (code == CURLE_OPERATION_TIMEDOUT) {
+		what = "time-out";
+		as = ERR_TIMEOUT;
+	} else if (code == CURLE_OUT_OF_MEMORY) {
+		as = ERR_NOMEM;
+	}
+	return err_new(as, "%s: %s: %s", host ? host : "?", what,
+		detail[0] ? detail : curl_easy_strerror(code));
+}
+
+/* One request, no redirects. */
+static RESULT perform(struct http_client *c, const struct hop *h, struct transfer *t)
+{
+	AUTO(auto_slist) struct curl_slist *headers = NULL;
+	char detail[CURL_ERROR_SIZE] = "";
+	CURL *easy = c->easy;
+	long status = 0;
+	CURLcode code;
+
+	curl_easy_reset(easy);
+	SET(CURLOPT_CURLU, h->url);
+	SET(CURLOPT_ERRORBUFFER, detail);
+	TRY(set_client(c, h, t->req->sink != NULL));
+	TRY(set_method(easy, h));
+	TRY(set_headers(easy, t->req, h, &headers));
+	TRY(set_transfer(easy, t));
+	code = curl_easy_perform(easy);
+	/* What the handle keeps must not point into this frame. */
+	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+	if (t->aborted)
+		return err_restore(&t->why);
+	if (code != CURLE_OK)
+		return explain(h, code, detail);
+	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	t->ret->status = (int)status;
+	return OK;
+}
+
+static RESULT url_part(CURLU *u, CURLUPart part, char **ret)
+{
+	return curl_url_get(u, part, ret, CURLU_DEFAULT_PORT) == CURLUE_OK
+		       ? OK
+		       : err_new(ERR_FORMAT, "URL: incomplete");
+}
+
+static RESULT compare_origin(CURLU *from, CURLU *to, bool *ret_same, bool *ret_downgrade)
+{
+	static const CURLUPart parts[] = { CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT };
+	bool same = true, downgrade = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		AUTO(auto_curl_free) char *a = NULL, *b = NULL;
+
+		TRY(url_part(from, parts[i], &a));
+		TRY(url_part(to, parts[i], &b));
+		same = same && strcasecmp(a, b) == 0;
+		if (parts[i] == CURLUPART_SCHEME)
+			downgrade = strcmp(a, "https") == 0 && strcmp(b, "https") != 0;
+	}
+	*ret_same = same;
+	*ret_downgrade = downgrade;
+	return OK;
+}
+
+static RESULT set_url(CURLU *u, const char *text)
+{
+	AUTO(auto_curl_free) char *scheme = NULL;
+	CURLUcode code = curl_url_set(u, CURLUPART_URL, text, CURLU_DISALLOW_USER);
+
+	if (code != CURLUE_OK)
+		return err_new(ERR_FORMAT, "URL \"%.100s\": %s", text, curl_url_strerror(code));
+	TRY(url_part(u, CURLUPART_SCHEME, &scheme));
+	if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+		return err_new(ERR_FORMAT, "URL \"%.100s\": neither http nor https", text);
+	return OK;
+}
+
+/* RFC 9110 section 15.4: where to go next, and how. */
+static RESULT redirect(struct hop *h, int status, const char *location)
+{
+	AUTO(auto_url_cleanup) CURLU *before = curl_url_dup(h->url);
+	bool same = false, downgrade = false;
+
+	if (!before)
+		return err_new(ERR_NOMEM, "URL");
+	TRY(set_url(h->url, location));
+	TRY(compare_origin(before, h->url, &same, &downgrade));
+	if (downgrade)
+		return err_new(ERR_PEER, "redirected from https to http");
+	h->foreign = h->foreign || !same;
+	if (status == 303 || (status <= 302 && strcmp(h->method, "POST") == 0)) {
+		h->method = strcmp(h->method, "HEAD") == 0 ? "HEAD" : "GET";
+		h->body = BYTES_NONE;
+	}
+	return OK;
+}
+
+static RESULT follow(struct http_client *c, const struct http_request *req, struct hop *h,
+	struct http_response *ret)
+{
+	for (unsigned left = req->max_redirects;; left--) {
+		const char *location;
+		struct transfer t;
+
+		http_response_done(ret);
+		transfer_init(&t, c->easy, req, ret);
+		t.follows = left > 0;
+		TRY(perform(c, h, &t));
+		location = http_header(ret, "location");
+		if (req->max_redirects == 0 || !http_is_redirect(ret->status) || !location)
+			return OK;
+		if (left == 0)
+			return err_new(ERR_PEER, "more than %u redirects", req->max_redirects);
+		TRY(redirect(h, ret->status, location));
+	}
+}
+
+static RESULT finish(const struct hop *h, struct http_response *r)
+{
+	AUTO(auto_curl_free) char *url = NULL;
+
+	if (curl_url_get(h->url, CURLUPART_URL, &url, 0) != CURLUE_OK)
+		return err_new(ERR_NOMEM, "URL");
+	return str_dup(url, &r->effective_url);
+}
+
+RESULT http_do(struct http_client *c, const struct http_request *req, struct http_response *ret)
+{
+	AUTO(http_response_done) struct http_response r = { 0 };
+	AUTO(auto_url_cleanup) CURLU *url = curl_url();
+	struct hop h = {
+		.url = url, .method = req->method ? req->method : "GET", .body = req->body
+	};
+	struct err e;
+
+	if (!url)
+		return err_new(ERR_NOMEM, "URL");
+	TRY(set_url(url, req->url));
+	e = follow(c, req, &h, &r);
+	if (failed(e))
+		return err_add(e, "%s %.200s", h.method, req->url);
+	TRY(finish(&h, &r));
+	*ret = r;
+	r = (struct http_response){ 0 };
+	return OK;
+}
