@@ -1,0 +1,284 @@
+#include "manifest.h"
+
+#include <regex.h>
+
+#define FIELD(member, kind, flags, max)                                                            \
+	JSON_FIELD(struct manifest_container, member, kind, flags, max)
+
+static const struct json_field container_fields[] = {
+	FIELD(name, FIELD_STR, FIELD_REQUIRED, 128),
+	FIELD(image, FIELD_STR, FIELD_REQUIRED, 1024),
+	FIELD(argv, FIELD_STRV, 0, MANIFEST_LIST_MAX),
+	FIELD(env, FIELD_MAP, 0, MANIFEST_LIST_MAX),
+	FIELD(cwd, FIELD_STR, 0, MANIFEST_STRING_MAX),
+	FIELD(user, FIELD_STR, 0, 128),
+	FIELD(capabilities, FIELD_STRV, 0, 64),
+	FIELD(mounts, FIELD_STRV, 0, MANIFEST_LIST_MAX),
+	FIELD(devices, FIELD_STRV, 0, MANIFEST_LIST_MAX),
+	FIELD(exec, FIELD_JSON, 0, 0),
+	FIELD(new_privileges, FIELD_BOOL, 0, 0),
+	FIELD(after, FIELD_STRV, 0, MANIFEST_CONTAINERS_MAX),
+};
+
+static const struct json_table container_table = {
+	.what = "container",
+	.size = sizeof(struct manifest_container),
+	.fields = container_fields,
+	.n = ARRAY_LEN(container_fields),
+};
+
+static const struct json_field manifest_fields[] = {
+	JSON_FIELD(struct manifest, version, FIELD_U64, FIELD_REQUIRED, MANIFEST_VERSION),
+	JSON_FIELD_SUB(struct manifest, containers, "containers", FIELD_LIST, FIELD_REQUIRED,
+		MANIFEST_CONTAINERS_MAX, &container_table),
+	JSON_FIELD(struct manifest, allow, FIELD_STRV, 0, 8),
+};
+
+static const struct json_table manifest_table = {
+	.what = "pod manifest",
+	.size = sizeof(struct manifest),
+	.fields = manifest_fields,
+	.n = ARRAY_LEN(manifest_fields),
+};
+
+bool manifest_is_pattern(const char *rule)
+{
+	return rule[0] == '~';
+}
+
+bool manifest_all_literal(const struct strv *rules)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		if (manifest_is_pattern(rules->v[i]))
+			return false;
+	return true;
+}
+
+const struct manifest_container *manifest_container_at(const struct manifest *m, size_t i)
+{
+	return (const struct manifest_container *)m->containers.items + i;
+}
+
+static RESULT pattern_compile(const char *rule, regex_t *ret_regex)
+{
+	AUTO(auto_free) char *anchored = NULL;
+
+	/* Back references make matching exponential, and the host chooses what is matched. */
+	for (const char *p = strchr(rule, '\\'); p; p = strchr(p + 2, '\\')) {
+		if (p[1] >= '0' && p[1] <= '9')
+			return err_new(ERR_FORMAT, "pattern %s: back reference", rule);
+		if (p[1] == '\0')
+			break;
+	}
+	TRY(str_format(&anchored, "^(%s)$", rule + 1));
+	if (regcomp(ret_regex, anchored, REG_EXTENDED | REG_NOSUB) != 0)
+		return err_new(ERR_FORMAT, "pattern %s: no regular expression", rule);
+	return OK;
+}
+
+bool manifest_matches(const char *rule, const char *value)
+{
+	regex_t regex;
+	bool same;
+
+	if (!manifest_is_pattern(rule))
+		return str_equal(rule, value);
+	if (failed(pattern_compile(rule, &regex)))
+		return false;
+	same = regexec(&regex, value, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return same;
+}
+
+RESULT manifest_user_parse(const char *user, uint32_t *ret_uid, uint32_t *ret_gid)
+{
+	AUTO(auto_free) char *copy = NULL;
+	uint64_t uid, gid;
+	char *colon;
+
+	TRY(str_dup(user, &copy));
+	colon = strchr(copy, ':');
+	if (!colon)
+		return err_new(ERR_FORMAT, "user %s: not UID:GID", user);
+	*colon = '\0';
+	TRY(str_to_u64(copy, UINT32_MAX - 1, "UID", &uid));
+	TRY(str_to_u64(colon + 1, UINT32_MAX - 1, "GID", &gid));
+	*ret_uid = (uint32_t)uid;
+	*ret_gid = (uint32_t)gid;
+	return OK;
+}
+
+static RESULT check_value(const char *value, const char *what)
+{
+	regex_t regex;
+	struct err e;
+
+	if (strlen(value) > MANIFEST_STRING_MAX)
+		return err_new(ERR_LIMIT, "%s: longer than %d", what, MANIFEST_STRING_MAX);
+	if (!manifest_is_pattern(value))
+		return OK;
+	if (failed(e = pattern_compile(value, &regex)))
+		return err_add(e, "%s", what);
+	regfree(&regex);
+	return OK;
+}
+
+static RESULT check_values(const struct strv *list, const char *what)
+{
+	for (size_t i = 0; i < list->n; i++)
+		TRY(check_value(list->v[i], what));
+	return OK;
+}
+
+/* Destinations, devices and the like: names of the container's world, never patterns. */
+static RESULT check_prefixed(const struct strv *list, const char *prefix, const char *what)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!str_starts(list->v[i], prefix) || strlen(list->v[i]) > MANIFEST_STRING_MAX)
+			return err_new(ERR_FORMAT, "%s: %s does not begin with %s", what,
+				list->v[i], prefix);
+	return OK;
+}
+
+static RESULT check_env(const struct json_map *env)
+{
+	for (size_t i = 0; i < env->n; i++) {
+		if (env->v[i].name[0] == '\0' || strchr(env->v[i].name, '='))
+			return err_new(ERR_FORMAT, "env: %s is no name", env->v[i].name);
+		TRY(check_value(env->v[i].value, "env"));
+	}
+	return OK;
+}
+
+static RESULT check_exec_argv(const struct json *argv)
+{
+	if (json_type(argv) != JSON_ARRAY || json_count(argv) == 0 ||
+		json_count(argv) > MANIFEST_LIST_MAX)
+		return err_new(ERR_FORMAT, "exec: not a list of argument lists");
+	for (size_t i = 0; i < json_count(argv); i++) {
+		const char *arg = json_string(json_at(argv, i));
+
+		if (!arg)
+			return err_new(ERR_FORMAT, "exec: an argument is no string");
+		TRY(check_value(arg, "exec"));
+	}
+	return OK;
+}
+
+static RESULT check_exec(const struct json *exec)
+{
+	if (!exec)
+		return OK;
+	if (json_type(exec) != JSON_ARRAY || json_count(exec) > MANIFEST_LIST_MAX)
+		return err_new(ERR_FORMAT, "exec: not a list of argument lists");
+	for (size_t i = 0; i < json_count(exec); i++)
+		TRY(check_exec_argv(json_at(exec, i)));
+	return OK;
+}
+
+static RESULT check_user(const char *user)
+{
+	uint32_t uid, gid;
+
+	if (!user)
+		return OK;
+	if (manifest_is_pattern(user))
+		return check_value(user, "user");
+	return manifest_user_parse(user, &uid, &gid);
+}
+
+/* `after` names only containers listed above: so there are no cycles, and order reads downwards. */
+static RESULT check_order(const struct manifest *m, size_t at)
+{
+	const struct manifest_container *c = manifest_container_at(m, at);
+
+	for (size_t i = 0; i < c->after.n; i++) {
+		size_t above = 0;
+
+		while (above < at &&
+			!str_equal(manifest_container_at(m, above)->name, c->after.v[i]))
+			above++;
+		if (above == at)
+			return err_new(ERR_FORMAT, "after: %s is not listed above", c->after.v[i]);
+	}
+	return OK;
+}
+
+static RESULT check_container(const struct manifest *m, size_t at)
+{
+	const struct manifest_container *c = manifest_container_at(m, at);
+
+	for (size_t i = 0; i < at; i++)
+		if (str_equal(manifest_container_at(m, i)->name, c->name))
+			return err_new(ERR_FORMAT, "listed twice");
+	if (c->name[0] == '\0' || c->image[0] == '\0')
+		return err_new(ERR_FORMAT, "name or image is empty");
+	TRY(check_value(c->image, "image"));
+	TRY(check_values(&c->argv, "argv"));
+	TRY(check_env(&c->env));
+	if (c->cwd && c->cwd[0] != '/' && !manifest_is_pattern(c->cwd))
+		return err_new(ERR_FORMAT, "cwd: not absolute");
+	TRY(check_value(c->cwd ? c->cwd : "/", "cwd"));
+	TRY(check_user(c->user));
+	TRY(check_prefixed(&c->capabilities, "CAP_", "capabilities"));
+	TRY(check_prefixed(&c->mounts, "/", "mounts"));
+	TRY(check_prefixed(&c->devices, "/dev/", "devices"));
+	TRY(check_exec(c->exec));
+	return check_order(m, at);
+}
+
+static RESULT check_allow(const struct strv *allow)
+{
+	static const char *const words[] = { "logs", "signal", "stdin", "stats" };
+
+	for (size_t i = 0; i < allow->n; i++) {
+		size_t w = 0;
+
+		while (w < ARRAY_LEN(words) && !str_equal(words[w], allow->v[i]))
+			w++;
+		if (w == ARRAY_LEN(words))
+			return err_new(ERR_FORMAT, "allow: %s is no request", allow->v[i]);
+	}
+	return OK;
+}
+
+static RESULT check_manifest(const struct manifest *m)
+{
+	struct err e;
+
+	if (m->version != MANIFEST_VERSION)
+		return err_new(ERR_UNSUPPORTED, "version %llu", (unsigned long long)m->version);
+	for (size_t i = 0; i < m->containers.n; i++)
+		if (failed(e = check_container(m, i)))
+			return err_add(e, "container %s", manifest_container_at(m, i)->name);
+	return check_allow(&m->allow);
+}
+
+RESULT manifest_parse(struct bytes text, struct manifest *ret_manifest)
+{
+	AUTO(manifest_done) struct manifest m = { 0 };
+	struct json *tree = NULL;
+	struct err e;
+
+	if (text.n > MANIFEST_SIZE_MAX)
+		return err_new(ERR_LIMIT, "pod manifest: more than %d bytes", MANIFEST_SIZE_MAX);
+	if (failed(e = json_parse(text, &tree)))
+		return err_add(e, "pod manifest");
+	e = json_decode(tree, &manifest_table, &m);
+	m.tree = tree;
+	TRY(e);
+	if (failed(e = check_manifest(&m)))
+		return err_add(e, "pod manifest");
+	*ret_manifest = m;
+	m = (struct manifest){ 0 };
+	return OK;
+}
+
+void manifest_done(struct manifest *m)
+{
+	struct json *tree = m->tree;
+
+	m->tree = NULL;
+	json_release(&manifest_table, m);
+	json_free(tree);
+}

@@ -1,0 +1,51 @@
+/*
+ * Pod manifest: the closed world of what may run in the pod (docs/manifest.md). It comes from
+ * initdata, so it is bound to the launch; what it is compared with comes from the host.
+ */
+#pragma once
+
+#include <base/json.h>
+
+enum {
+	MANIFEST_VERSION = 1,
+	MANIFEST_SIZE_MAX = 512 * 1024,
+	MANIFEST_CONTAINERS_MAX = 64,
+	MANIFEST_LIST_MAX = 256,   /* arguments, variables, mounts, ... of one container */
+	MANIFEST_STRING_MAX = 4096 /* one of their values */
+};
+
+struct manifest_container {
+	char *name;
+	char *image;	     /* reference as asked for, or a pattern */
+	struct strv argv;    /* empty: the image's entry point and command */
+	struct json_map env; /* in addition to the image's */
+	char *cwd;	     /* NULL: the image's */
+	char *user;	     /* "UID:GID" or a pattern; NULL: the image's */
+	struct strv capabilities;
+	struct strv mounts;	 /* destinations in the container */
+	struct strv devices;	 /* device nodes of the guest, by path */
+	const struct json *exec; /* array of argument arrays; may be NULL */
+	bool new_privileges;	 /* set-user-ID programs may raise privileges */
+	struct strv after;	 /* containers that must have been started before */
+};
+
+struct manifest {
+	uint64_t version;
+	struct json_list containers; /* of struct manifest_container */
+	struct strv allow;	     /* "logs", "signal", "stdin", "stats" */
+	struct json *tree;	     /* .exec points into it */
+};
+
+/* Everything is checked here, patterns too, so that later comparisons cannot fail for a reason
+ * other than the request. ERR_FORMAT or ERR_LIMIT names the field. */
+RESULT manifest_parse(struct bytes text, struct manifest *ret_manifest);
+void manifest_done(struct manifest *m);
+const struct manifest_container *manifest_container_at(const struct manifest *m, size_t i);
+
+/* A value that begins with '~' is an anchored POSIX extended regular expression. */
+bool manifest_is_pattern(const char *rule);
+bool manifest_matches(const char *rule, const char *value);
+/* None of the values is a pattern (true for none). */
+bool manifest_all_literal(const struct strv *rules);
+/* The literal user "UID:GID". */
+RESULT manifest_user_parse(const char *user, uint32_t *ret_uid, uint32_t *ret_gid);

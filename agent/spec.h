@@ -1,0 +1,50 @@
+/*
+ * From the host's CreateContainer request to the config.json that crun runs. Only what is named
+ * here gets across; what would change the container's world and is not in the manifest is refused.
+ */
+#pragma once
+
+#include "manifest_check.h"
+#include "plan.h"
+
+#include <agent.pb-c.h>
+
+#define SPEC_RESOLV_CONF "/etc/resolv.conf"
+
+/* Annotations by which engines name a container and tell the pod's sandbox container apart. */
+const char *spec_container_name(const Oci__Spec *spec); /* NULL when not given */
+bool spec_is_sandbox(const Oci__Spec *spec);
+
+/* Letters, digits and "._-", beginning with a letter or digit, at most AGENT_ID_MAX. */
+RESULT spec_check_id(const char *id);
+
+/* The single image_guest_pull storage; its source is the image reference. */
+RESULT spec_image(const Agent__CreateContainerRequest *q, const char **ret_image);
+
+/* Everything but the process itself: namespaces, mounts, devices, capabilities, hooks, sysctls,
+ * seccomp, limits. Before anything is pulled. */
+RESULT spec_check(const Agent__CreateContainerRequest *q, const struct manifest_container *rule);
+/* Capabilities, limits and labels of any process of the container. */
+RESULT spec_check_process(const Oci__Process *p, const struct manifest_container *rule);
+RESULT spec_check_seccomp(const Oci__LinuxSeccomp *s);
+RESULT spec_check_mounts(const Oci__Spec *spec, const struct manifest_container *rule);
+
+struct spec_inputs {
+	const Oci__Spec *spec;
+	const struct manifest_container *rule;
+	const struct plan *plan;
+	const char *id;
+	const char *rootfs;	 /* absolute path in the guest */
+	const char *resolv_conf; /* bound over the container's; NULL: none */
+	const char *ipc_ns;	 /* the pod's namespaces; NULL: new ones */
+	const char *uts_ns;
+};
+/* The OCI runtime configuration (runtime-spec 1.0). */
+RESULT spec_write(const struct spec_inputs *in, struct buf *json);
+/* The process object of `crun exec --process`. */
+RESULT spec_write_process(const struct plan *plan, const Oci__Process *asked,
+	const struct manifest_container *rule, struct buf *json);
+/* The resources object of `crun update --resources`, also part of spec_write(). */
+void spec_put_resources(struct json_writer *w, const Oci__LinuxResources *r);
+void spec_put_mounts(struct json_writer *w, const struct spec_inputs *in);
+void spec_put_seccomp(struct json_writer *w, const Oci__LinuxSeccomp *s);

@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME manifest LIBS agent PRIVATE agent)
