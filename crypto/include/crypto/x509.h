@@ -43,10 +43,27 @@ struct x509_verify {
 	const char *eku;		/* demanded of the leaf; NULL: any */
 	const char *const *critical_ok; /* OIDs of critical extensions the caller handles; NULL */
 };
-/* ERR_UNVERIFIED names the certificate (subject), the reason and its dates. */
+/*
+ * Only that `issuer` made the signature; no names, dates or rights. For signing keys that are no
+ * CAs (IBM's host key documents). A denial "certificate.signature".
+ */
+RESULT x509_signed_by(const struct x509 *c, const struct key *issuer);
+
+/*
+ * A denial with ERR_UNVERIFIED: the code says why ("certificate.expired", ".not-yet-valid",
+ * ".untrusted", ".not-a-ca", ".critical-extension", ".signature", ".weak", ".key-usage",
+ * ".invalid"), the field is the certificate's subject, and its dates are told. Signatures by SHA-1
+ * or with less than 112 bits of strength are refused; revocation is the caller's business.
+ */
 RESULT x509_verify(const struct x509_verify *v);
 
 /* Self-signed CA and leaf certificates, for quickstart and tests. Serial numbers are random. */
+struct x509_make_extension {
+	const char *oid; /* dotted; replaces the one that would be made */
+	bool critical;
+	struct bytes value; /* DER */
+};
+
 struct x509_make {
 	const char *common_name;
 	const char *const *dns; /* NULL-ended, may be NULL */
@@ -56,5 +73,12 @@ struct x509_make {
 	const struct key *subject_key;
 	const struct x509 *issuer;    /* NULL: self-signed */
 	const struct key *issuer_key; /* private */
+	const struct x509_make_extension *extensions;
+	size_t n_extensions;
 };
+/*
+ * CA: basicConstraints CA:TRUE, keyCertSign and cRLSign. Others: digitalSignature (RSA: and
+ * keyEncipherment), serverAuth. Names other than the common name are subjectAltName. ERR_STATE when
+ * the issuer's key is not the issuer certificate's.
+ */
 RESULT x509_make(const struct x509_make *m, struct buf *ret_pem);

@@ -1,0 +1,32 @@
+/* Private to crypto/: what a certificate is made of. */
+#pragma once
+
+#include "ossl.h"
+
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <crypto/x509.h>
+
+OSSL_FREEP(X509, X509_free)
+OSSL_FREEP(X509_EXTENSION, X509_EXTENSION_free)
+OSSL_FREEP(ASN1_OBJECT, ASN1_OBJECT_free)
+
+struct x509 {
+	X509 *cert;
+	int64_t not_before, not_after;
+};
+
+enum {
+	X509_DER_MAX = 64 * 1024,
+	X509_NAME_SIZE = 160,
+	OID_TEXT_SIZE = 80
+};
+
+/* RFC 2253 with control and non-ASCII characters escaped; "" for the empty name. */
+void x509_name_text(const X509_NAME *name, char *to, size_t size);
+RESULT x509_time(const ASN1_TIME *t, const char *what, int64_t *ret_t);
+/* "<from> to <to>" */
+void x509_dates_text(int64_t from, int64_t to, char *text, size_t size);
+/* Dotted decimal. */
+RESULT x509_oid(const char *dotted, ASN1_OBJECT **ret_oid);
