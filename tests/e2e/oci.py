@@ -56,7 +56,7 @@ def bomb():
     out = io.BytesIO()
     digest = hashlib.sha256()
     piece = bytes(1024 * 1024)
-    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=9, mtime=0) as z:
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1, mtime=0) as z:
         start = head.tobuf(tarfile.GNU_FORMAT)
         z.write(start)
         digest.update(start)
