@@ -131,8 +131,8 @@ initrd|initrd changed|broker|vtpm\.(initrd|kernel)-unknown
 kernel|another kernel|broker|vtpm\.kernel-unknown
 initdata|initdata with another pod manifest|broker|initdata\.unknown
 lateinitdata|initdata changed after it was bound|broker|vtpm\.initdata-mismatch
-url|broker address swapped in initdata|guest|hub\.broker-certificate
-ca|broker CA swapped in initdata|guest|hub\.broker-certificate
+url|broker address swapped in initdata|guest|tls\.certificate
+ca|broker CA swapped in initdata|guest|tls\.certificate
 replay|evidence of an older nonce replayed|broker|(kbs|vtpm)\.nonce-mismatch|vtpm\.activation
 otherguest|evidence with another guest'"'"'s key|broker|vtpm\.(nonce-mismatch|activation)
 othertpm|quote of another TPM|broker|vtpm\.ek-untrusted
