@@ -52,6 +52,5 @@ RESULT bytes_to_str(struct bytes b, char **ret_str)
 
 void bytes_wipe(void *p, size_t n)
 {
-	if (n > 0)
-		explicit_bzero(p, n);
+	explicit_bzero(p, n);
 }

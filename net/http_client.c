@@ -251,9 +251,7 @@ static struct err explain(const struct hop *h, CURLcode code, const char *detail
 		what = "no connection";
 	} else if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
 		   code == CURLE_SSL_ISSUER_ERROR) {
-		return err_deny(ERR_UNVERIFIED, "tls.certificate", host ? host : "host",
-			"a certificate of the configured roots",
-			detail[0] ? detail : curl_easy_strerror(code));
+		what = "TLS certificate refused";
 	} else if (code == CURLE_SSL_CONNECT_ERROR) {
 		what = "no TLS connection";
 	} else if (code == CURLE_OPERATION_TIMEDOUT) {

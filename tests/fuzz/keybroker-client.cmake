@@ -1,1 +1,0 @@
-sealpod_fuzz(NAME rcar LIBS keybroker-client PRIVATE keybroker-client)

@@ -1,1 +1,0 @@
-sealpod_fuzz(NAME policy LIBS keybroker PRIVATE keybroker)

@@ -1,1 +1,0 @@
-sealpod_fuzz(NAME initdata LIBS measured-boot)
