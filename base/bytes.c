@@ -52,5 +52,6 @@ RESULT bytes_to_str(struct bytes b, char **ret_str)
 
 void bytes_wipe(void *p, size_t n)
 {
-	explicit_bzero(p, n);
+	if (n > 0)
+		explicit_bzero(p, n);
 }

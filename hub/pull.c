@@ -9,6 +9,7 @@
 #include <base/log.h>
 #include <image-rs/unpack_client.h>
 #include <net/pb.h>
+#include <sys/statvfs.h>
 
 #define LOG_MODULE "hub"
 #define UNPACK	   "/usr/bin/sealpod-unpack"
@@ -164,6 +165,16 @@ static RESULT take_settings(struct pull *p, const struct hub_image *c)
 	return buf_end(&p->ca, "extra_root_certificates");
 }
 
+/* What fits: layers live in the guest's memory, and a bomb must not take the whole of it. */
+static uint64_t room_in(const char *dir)
+{
+	struct statvfs fs;
+
+	if (statvfs(dir, &fs) != 0)
+		return 0;
+	return (uint64_t)fs.f_bavail * fs.f_frsize / 10 * 9;
+}
+
 static RESULT start(struct pull *p)
 {
 	const struct hub_image *c = &p->hub->config.cdh.image;
@@ -171,6 +182,7 @@ static RESULT start(struct pull *p)
 	struct unpack_start s = { .program = UNPACK, .pull = &request, .done = on_done, .arg = p };
 
 	TRY(take_settings(p, c));
+	TRY(dir_make(c->work_dir, 0700));
 	p->callbacks = (struct img_callbacks){
 		.unwrap_key = on_unwrap,
 		.resource = on_resource,
@@ -185,6 +197,7 @@ static RESULT start(struct pull *p)
 		.auth_json = buf_bytes(&p->auth),
 		.ca_pem = buf_bytes(&p->ca),
 		.sigstore_config = buf_bytes(&p->sigstore),
+		.max_unpacked = room_in(c->work_dir),
 		.callbacks = &p->callbacks,
 	};
 	return unpack_start(p->hub->loop, &s, &p->unpack);

@@ -64,10 +64,12 @@ static RESULT open_ctr(const struct packet *p, struct bytes kek, struct secret *
 
 RESULT hub_unwrap(struct hub *h, struct bytes text, struct secret **ret_options)
 {
+	AUTO(json_freep) struct json *tree = NULL;
 	AUTO(packet_done) struct packet p = { 0 };
 	AUTO(secret_freep) struct secret *kek = NULL;
 
-	TRY(json_decode_text(text, &packet_table, &p));
+	TRY(json_parse(text, &tree));
+	TRY(json_decode(tree, &packet_table, &p));
 	if (p.provider && !str_equal(p.provider, "kbs"))
 		return err_new(ERR_UNSUPPORTED, "annotation packet: provider %s", p.provider);
 	struct err e = hub_resource(h, p.kid, &kek);

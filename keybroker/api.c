@@ -36,6 +36,7 @@ static RESULT record(const struct request *r, int status, const struct denial *d
 		.status = status,
 		.subject = r->subject,
 		.denial = d,
+		.claims = d ? NULL : r->claims,
 		.durable = r->durable,
 	};
 

@@ -12,10 +12,11 @@ struct request {
 	struct http_exchange *x;
 	char id[REQUEST_ID_SIZE];
 	int64_t now;
-	const char *endpoint; /* first segment below /kbs/v0/ */
-	const char *rest;     /* after it, without the slash; "" when nothing follows */
-	const char *subject;  /* for the audit log; may be NULL */
-	bool durable;	      /* the audit record must be on disk first */
+	const char *endpoint;	   /* first segment below /kbs/v0/ */
+	const char *rest;	   /* after it, without the slash; "" when nothing follows */
+	const char *subject;	   /* for the audit log; may be NULL */
+	const struct json *claims; /* accepted ones, for the audit log; may be NULL */
+	bool durable;		   /* the audit record must be on disk first */
 };
 
 /* Trustee's variant names, the end of the "type" URL in the body of a refusal. */

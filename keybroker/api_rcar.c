@@ -8,6 +8,7 @@
 #include <measured-boot/initdata.h>
 
 #define KBS_VERSION "0.4.0"
+#define EVIDENCE    "/submods/cpu0/ear.veraison.annotated-evidence"
 
 enum {
 	NAME_MAX_LENGTH = 32,
@@ -321,6 +322,7 @@ RESULT api_attest(struct request *r, const char **ret_variant)
 		if (failed(e))
 			return err_add(e, "attestation");
 	}
+	r->claims = json_get(json_pointer(s->claims, EVIDENCE), s->tee->kbs_name);
 	answer_token(r, s);
 	return OK;
 }

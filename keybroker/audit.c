@@ -2,17 +2,18 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <base/clock.h>
 #include <base/file.h>
-#include <base/json.h>
 
 struct audit {
 	int fd;
 };
 
 enum {
-	RECORD_MAX = 8192
+	RECORD_MAX = 32 * 1024,
+	CLAIM_MAX = 200
 };
 
 RESULT audit_open(const char *path, struct audit **ret_audit)
@@ -45,6 +46,23 @@ static void write_denial(struct json_writer *w, const struct denial *d)
 	jw_kstr(w, "actual", d->actual);
 }
 
+/* The scalar claims; lists and objects stay in the token. */
+static void write_claims(struct json_writer *w, const struct json *claims)
+{
+	jw_key(w, "claims");
+	jw_object(w);
+	for (size_t i = 0; i < json_count(claims); i++) {
+		const struct json *value = json_at(claims, i);
+		enum json_type type = json_type(value);
+		const char *text = json_string(value);
+		if (type == JSON_ARRAY || type == JSON_OBJECT || (text && strlen(text) > CLAIM_MAX))
+			continue;
+		jw_key(w, json_name_at(claims, i));
+		jw_json(w, value);
+	}
+	jw_object_end(w);
+}
+
 RESULT audit_write(struct audit *a, const struct audit_record *r)
 {
 	AUTO(buf_done) struct buf line = BUF_INIT(RECORD_MAX);
@@ -67,6 +85,8 @@ RESULT audit_write(struct audit *a, const struct audit_record *r)
 	jw_kstr(&w, "decision", r->denial ? "refused" : "allowed");
 	if (r->denial)
 		write_denial(&w, r->denial);
+	if (r->claims)
+		write_claims(&w, r->claims);
 	jw_object_end(&w);
 	buf_puts(&line, "\n");
 	TRY(buf_end(&line, "audit record"));

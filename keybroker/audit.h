@@ -1,7 +1,7 @@
 /* Audit log: one JSON object a line, appended with one write; synced before a secret leaves. */
 #pragma once
 
-#include <base/err.h>
+#include <base/json.h>
 
 struct audit;
 
@@ -10,6 +10,7 @@ struct audit_record {
 	int status;
 	const char *subject;	     /* session id's first 8 digits, or the admin's role; NULL */
 	const struct denial *denial; /* NULL: allowed */
+	const struct json *claims;   /* what was accepted, at attest; NULL */
 	bool durable;		     /* on disk before this returns */
 };
 

@@ -3,12 +3,12 @@
  *
  *   version = 1
  *   [[rule]]
- *   resources = ["default/key/app"]   # three segments; an asterisk ends a segment and stands for its rest
- * tail platforms = ["vtpm"] simulated = true                  # accept software roots of trust;
- * default false debug = false                     # accept guests whose memory can be read; default
- * false executables = "reference"         # firmware, kernel, command line, initrd; or "any"
- *   initdata = "reference"            # or "any", or a list of digests
- *   claims = { "tpm.pcr14" = "00..." }  # further claims that must be equal
+ *   resources = ["default/key/app"]   # three segments; an asterisk ends a segment and stands for
+ * its rest tail platforms = ["vtpm"] simulated = true                  # accept software roots of
+ * trust; default false debug = false                     # accept guests whose memory can be read;
+ * default false executables = "reference"         # firmware, kernel, command line, initrd; or
+ * "any" initdata = "reference"            # or "any", or a list of digests claims = { "tpm.pcr14" =
+ * "00..." }  # further claims that must be equal
  */
 #pragma once
 

@@ -251,7 +251,9 @@ static struct err explain(const struct hop *h, CURLcode code, const char *detail
 		what = "no connection";
 	} else if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
 		   code == CURLE_SSL_ISSUER_ERROR) {
-		what = "TLS certificate refused";
+		return err_deny(ERR_UNVERIFIED, "tls.certificate", host ? host : "host",
+			"a certificate of the configured roots",
+			detail[0] ? detail : curl_easy_strerror(code));
 	} else if (code == CURLE_SSL_CONNECT_ERROR) {
 		what = "no TLS connection";
 	} else if (code == CURLE_OPERATION_TIMEDOUT) {

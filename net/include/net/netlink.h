@@ -1,11 +1,13 @@
-/* Links, addresses, routes, neighbours through rtnetlink (libmnl). */
+/* Links, addresses, routes, neighbours of the current network namespace through rtnetlink (libmnl).
+ * Every call opens its own socket; CAP_NET_ADMIN where something changes (ERR_SYS). */
 #pragma once
 
 #include <base/buf.h>
 
 enum {
 	NL_NAME_MAX = 16,
-	NL_MAC_TEXT = 18
+	NL_MAC_TEXT = 18,
+	NL_LIST_MAX = 4096 /* links, addresses or routes listed; ERR_LIMIT beyond */
 };
 
 struct nl_link {
@@ -42,6 +44,7 @@ struct nl_routes {
 };
 RESULT nl_route_list(struct nl_routes *ret_routes); /* main table */
 void nl_routes_done(struct nl_routes *r);
+/* Permanent; replaces. */
 RESULT nl_neighbour_add(int index, const char *ip, const char *mac);
 struct nl_addresses {
 	char (*v)[64]; /* CIDR */

@@ -1,0 +1,340 @@
+/* sealpod run: a container in a confidential guest, in the foreground. */
+#include "commands.h"
+#include "run_defaults.h"
+#include "run_show.h"
+
+#include <stdio.h>
+
+#include <base/encode.h>
+#include <base/file.h>
+#include <measured-boot/cmdline.h>
+#include <runtime/pod.h>
+#include <runtime/pod_initdata.h>
+#include <sys/stat.h>
+
+enum {
+	TEXT_MAX = INITDATA_MAX,
+	TIMEOUT_MAX_S = 24 * 3600
+};
+
+struct run_options {
+	const char *platform, *kbs, *kbs_ca, *initdata, *manifest, *image_policy, *registry_ca;
+	uint64_t memory, cpus, timeout;
+	struct strv env;
+	const char *net, *name, *container, *kernel, *initrd, *append, *firmware, *accel;
+	const char *run_dir, *state_dir;
+	bool interactive, debug, quiet;
+};
+
+#define OPTION(member, k, ...)                                                                     \
+	.kind = (k), .offset = offsetof(struct run_options, member), __VA_ARGS__
+
+static const struct cli_option options[] = {
+	{ .name = "platform",
+		OPTION(platform, CLI_CHOICE),
+		.choices = "vtpm|none",
+		.help = "what protects the guest (vtpm)" },
+	{ .name = "kbs", OPTION(kbs, CLI_STRING), .value = "URL", .help = "key broker" },
+	{ .name = "kbs-ca",
+		OPTION(kbs_ca, CLI_STRING),
+		.value = "FILE",
+		.help = "certificates (PEM) that vouch for the key broker" },
+	{ .name = "initdata",
+		OPTION(initdata, CLI_STRING),
+		.value = "FILE",
+		.help = "initdata (TOML), instead of one made from these options" },
+	{ .name = "manifest",
+		OPTION(manifest, CLI_STRING),
+		.value = "FILE",
+		.help = "pod manifest (JSON); default: this image, these arguments" },
+	{ .name = "image-policy",
+		OPTION(image_policy, CLI_STRING),
+		.value = "FILE|URI",
+		.help = "who must have signed images: containers-policy.json or kbs:// URI" },
+	{ .name = "registry-ca",
+		OPTION(registry_ca, CLI_STRING),
+		.value = "FILE",
+		.help = "certificates (PEM) that vouch for the registry" },
+	{ .name = "memory",
+		.letter = 'm',
+		OPTION(memory, CLI_U64),
+		.value = "MIB",
+		.max = VM_MEMORY_MIB_MAX,
+		.help = "memory of the guest (2048)" },
+	{ .name = "cpus",
+		OPTION(cpus, CLI_U64),
+		.value = "N",
+		.max = VM_CPUS_MAX,
+		.help = "processors of the guest (1)" },
+	{ .name = "env",
+		.letter = 'e',
+		OPTION(env, CLI_LIST),
+		.value = "NAME=VALUE",
+		.help = "environment variable of the container; repeatable" },
+	{ .name = "net",
+		OPTION(net, CLI_CHOICE),
+		.choices = "user|none",
+		.help = "network of the guest (user)" },
+	{ .name = "name",
+		OPTION(name, CLI_STRING),
+		.value = "NAME",
+		.help = "name of the pod (random)" },
+	{ .name = "container",
+		OPTION(container, CLI_STRING),
+		.value = "NAME",
+		.help = "container of the manifest (the one with this image)" },
+	{ .name = "interactive",
+		.letter = 'i',
+		OPTION(interactive, CLI_FLAG),
+		.help = "forward standard input, also from a terminal" },
+	{ .name = "kernel", OPTION(kernel, CLI_STRING), .value = "FILE", .help = "guest kernel" },
+	{ .name = "initrd", OPTION(initrd, CLI_STRING), .value = "FILE", .help = "guest initrd" },
+	{ .name = "append",
+		OPTION(append, CLI_STRING),
+		.value = "TEXT",
+		.help = "kernel command line; another one is another measurement" },
+	{ .name = "debug",
+		OPTION(debug, CLI_FLAG),
+		.help = "the shipped command line that shows kernel messages" },
+	{ .name = "firmware",
+		OPTION(firmware, CLI_STRING),
+		.value = "FILE",
+		.help = "OVMF_CODE image" },
+	{ .name = "accel",
+		OPTION(accel, CLI_CHOICE),
+		.choices = "auto|kvm|tcg",
+		.help = "hardware or software emulation (auto)" },
+	{ .name = "timeout",
+		OPTION(timeout, CLI_U64),
+		.value = "SECONDS",
+		.max = TIMEOUT_MAX_S,
+		.help = "give up when starting shows no progress for so long (120)" },
+	{ .name = "quiet",
+		.letter = 'q',
+		OPTION(quiet, CLI_FLAG),
+		.help = "say nothing but failures" },
+	{ .name = "run-dir",
+		OPTION(run_dir, CLI_STRING),
+		.value = "DIR",
+		.help = "running pods (" POD_RUN_DIR ")" },
+	{ .name = "state-dir",
+		OPTION(state_dir, CLI_STRING),
+		.value = "DIR",
+		.help = "TPM authority and timelines (" POD_STATE_DIR ")" },
+	{ 0 },
+};
+
+static const char *or_default(const char *value, const char *fallback)
+{
+	return value ? value : fallback;
+}
+
+static RESULT read_optional(const char *path, struct buf *out)
+{
+	return path ? file_read(path, out) : OK;
+}
+
+static bool is_kbs_uri(const char *text)
+{
+	return str_starts(text, "kbs://") || str_starts(text, "kbs+");
+}
+
+static bool wants_stdin(const struct run_options *o)
+{
+	struct stat st;
+
+	if (o->interactive)
+		return true;
+	if (fstat(STDIN_FILENO, &st) < 0)
+		return false;
+	/* Something was redirected here on purpose; a terminal or /dev/null was not. */
+	return S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+}
+
+static RESULT make_manifest(
+	const struct run_options *o, const struct cli_args *args, struct buf *out)
+{
+	if (o->manifest)
+		return file_read(o->manifest, out);
+	const struct pod_manifest m = {
+		.name = or_default(o->container, "app"),
+		.image = args->v[0],
+		.argv = args->v + 1,
+		.n_argv = args->n - 1,
+		.env = &o->env,
+		.stdin_allowed = wants_stdin(o),
+	};
+	return pod_manifest_make(&m, out);
+}
+
+static RESULT make_initdata(
+	const struct run_options *o, const struct cli_args *args, struct buf *toml)
+{
+	AUTO(buf_done) struct buf kbs_ca = BUF_INIT(TEXT_MAX);
+	AUTO(buf_done) struct buf registry_ca = BUF_INIT(TEXT_MAX);
+	AUTO(buf_done) struct buf policy = BUF_INIT(TEXT_MAX);
+	AUTO(buf_done) struct buf manifest = BUF_INIT(TEXT_MAX);
+	bool uri = o->image_policy && is_kbs_uri(o->image_policy);
+
+	TRY(read_optional(o->kbs_ca, &kbs_ca));
+	TRY(read_optional(o->registry_ca, &registry_ca));
+	TRY(read_optional(uri ? NULL : o->image_policy, &policy));
+	TRY(make_manifest(o, args, &manifest));
+	const struct pod_initdata from = {
+		.kbs = o->kbs,
+		.kbs_ca = buf_bytes(&kbs_ca),
+		.manifest = buf_bytes(&manifest),
+		.image_policy = buf_bytes(&policy),
+		.image_policy_uri = uri ? o->image_policy : NULL,
+		.registry_ca = buf_bytes(&registry_ca),
+	};
+	return pod_initdata_make(&from, toml);
+}
+
+static RESULT load_initdata(
+	const struct run_options *o, const struct cli_args *args, struct buf *toml)
+{
+	if (!o->initdata)
+		return make_initdata(o, args, toml);
+	if (o->kbs || o->kbs_ca || o->manifest || o->image_policy || o->registry_ca)
+		return err_new(ERR_USAGE, "--initdata holds the broker, manifest and image policy: "
+					  "it goes without those options");
+	return file_read(o->initdata, toml);
+}
+
+static RESULT print_digest(const struct run_options *o, struct bytes toml)
+{
+	struct digest_value d;
+	char hex[2 * DIGEST_MAX + 1];
+
+	TRY(initdata_digest(toml, &d));
+	hex_to(digest_bytes(&d), hex);
+	if (!o->quiet)
+		(void)fprintf(stderr, "initdata %s %s\n", digest_name(d.alg), hex);
+	return OK;
+}
+
+/* Files that the defaults name; the run borrows them. */
+struct run_files {
+	char *kernel, *initrd, *vars;
+};
+
+static void run_files_done(struct run_files *f)
+{
+	free(f->kernel);
+	free(f->initrd);
+	free(f->vars);
+}
+
+static RESULT find_files(const struct run_options *o, const char *firmware, struct run_files *f)
+{
+	AUTO(auto_free) char *dir = NULL;
+
+	TRY(run_firmware_vars(firmware, &f->vars));
+	if (!o->kernel || !o->initrd) {
+		TRY(run_guest_dir(&dir));
+		TRY(path_join(dir, "vmlinuz", &f->kernel));
+		TRY(path_join(dir, "initrd", &f->initrd));
+	}
+	return OK;
+}
+
+static RESULT choose_accel(const struct run_options *o, enum vm_accel *ret_accel)
+{
+	const char *why = NULL;
+
+	TRY(vm_accel_choose(or_default(o->accel, "auto"), ret_accel, &why));
+	if (why && !o->quiet)
+		(void)fprintf(stderr, "software emulation (TCG): %s; the guest runs slowly\n", why);
+	return OK;
+}
+
+static void print_result(const struct run_result *r, const struct cli_args *args)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(TIMELINE_TEXT_MAX);
+	struct json_writer w = jw_of(&out);
+
+	if (!args->json || !r->record.id)
+		return;
+	jw_object(&w);
+	run_show_timeline_json(&r->record, &w);
+	jw_object_end(&w);
+	buf_puts(&out, "\n");
+	/* A reader that left has no use for it. */
+	err_ignore(fd_write_all(STDOUT_FILENO, buf_bytes(&out)));
+}
+
+static RESULT fill_config(const struct run_options *o, const struct cli_args *args,
+	const struct run_files *f, struct run_config *c)
+{
+	TRY(vm_platform_find(or_default(o->platform, "vtpm"), &c->platform));
+	TRY(choose_accel(o, &c->accel));
+	c->run_dir = or_default(o->run_dir, POD_RUN_DIR);
+	c->state_dir = or_default(o->state_dir, POD_STATE_DIR);
+	c->memory_mib = o->memory ? o->memory : VM_MEMORY_MIB;
+	if (c->memory_mib < VM_MEMORY_MIB_MIN)
+		return err_new(ERR_USAGE, "--memory: at least %d MiB", VM_MEMORY_MIB_MIN);
+	c->cpus = o->cpus ? o->cpus : 1;
+	c->kernel = or_default(o->kernel, f->kernel);
+	c->initrd = or_default(o->initrd, f->initrd);
+	c->append = o->debug ? LINUX_CMDLINE_DEBUG : or_default(o->append, LINUX_CMDLINE_DEFAULT);
+	c->firmware = or_default(o->firmware, run_firmware());
+	c->firmware_vars = f->vars;
+	c->net_user = !str_equal(o->net, "none");
+	c->name = o->name;
+	c->container = o->container;
+	c->image = args->v[0];
+	c->argv = args->v + 1;
+	c->n_argv = args->n - 1;
+	c->env = &o->env;
+	c->timeout_s = o->timeout ? o->timeout : RUN_TIMEOUT_S;
+	c->stdin_fd = wants_stdin(o) ? STDIN_FILENO : -1;
+	/* With --json standard output is one object and nothing else. */
+	c->stdout_fd = args->json ? STDERR_FILENO : STDOUT_FILENO;
+	c->stderr_fd = STDERR_FILENO;
+	return OK;
+}
+
+static RESULT run(const void *opaque, const struct cli_args *args, int *ret_exit)
+{
+	const struct run_options *o = opaque;
+	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
+	AUTO(run_files_done) struct run_files files = { 0 };
+	AUTO(run_result_done) struct run_result result = { 0 };
+	struct run_show show = { .live = isatty(STDERR_FILENO) == 1 && !o->quiet };
+	struct run_config c = { .progress = run_show_progress, .arg = &show };
+
+	if (o->run_dir)
+		(void)pod_reap(o->run_dir);
+	TRY(find_files(o, or_default(o->firmware, run_firmware()), &files));
+	TRY(load_initdata(o, args, &toml));
+	TRY(fill_config(o, args, &files, &c));
+	TRY(print_digest(o, buf_bytes(&toml)));
+	c.initdata = buf_bytes(&toml);
+	struct err e = run_pod(&c, &result);
+	run_show_clear(&show);
+	print_result(&result, args);
+	if (failed(e)) {
+		if (result.console[0])
+			(void)fprintf(
+				stderr, "the guest's console ended with:\n%s", result.console);
+		return e;
+	}
+	if (result.stdin_failure)
+		(void)fprintf(
+			stderr, "standard input was not forwarded: %s\n", result.stdin_failure);
+	*ret_exit = (int)result.record.exit_status;
+	return OK;
+}
+
+const struct cli_command cmd_run = {
+	.name = "run",
+	.summary = "run a container in a confidential guest",
+	.operands = "IMAGE [-- ARGUMENT...]",
+	.min_operands = 1,
+	.max_operands = SIZE_MAX,
+	.options = options,
+	.options_size = sizeof(struct run_options),
+	.run = run,
+	.notes = "The exit status is the container's; 1 when the guest or the broker refused.",
+};

@@ -1,0 +1,6 @@
+/* The commands of `sealpod`: a row in main.c each. */
+#pragma once
+
+#include <base/cli.h>
+
+extern const struct cli_command cmd_run, cmd_pod, cmd_kbs;

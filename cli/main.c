@@ -1,0 +1,25 @@
+#include "commands.h"
+
+#include <base/log.h>
+#include <runtime/pod.h>
+
+static const struct cli_command *const commands[] = {
+	&cmd_run,
+	&cmd_pod,
+	&cmd_kbs,
+	NULL,
+};
+
+static const struct cli_command root = {
+	.name = "sealpod",
+	.summary = "confidential pods: run, measure, verify",
+	.commands = commands,
+};
+
+int main(int argc, char **argv)
+{
+	log_init("sealpod", LOG_WARN, LOG_TEXT, STDERR_FILENO);
+	/* Whatever is asked for, first what killed runs left behind goes. */
+	(void)pod_reap(POD_RUN_DIR);
+	return cli_main(&root, argc, argv);
+}

@@ -1,0 +1,224 @@
+/* sealpod-guest-image: kernel + list of files -> initrd and its reference values. */
+#include "guest_image.h"
+#include "pack.h"
+
+#include <base/cli.h>
+#include <base/file.h>
+#include <measured-boot/linux_boot.h>
+#include <measured-boot/ovmf.h>
+#include <measured-boot/reference.h>
+
+enum {
+	IMAGE_BUDGET = 32 * 1024 * 1024, /* kernel and initrd as loaded */
+	VERSION_MAX = 128,
+	VARIABLES_MAX = 16
+};
+
+struct options {
+	struct strv lists;
+	struct strv sets;
+	const char *kernel;
+	const char *firmware;
+	const char *out;
+	const char *compression;
+};
+
+static const struct cli_option option_table[] = {
+	{ .name = "list",
+		.kind = CLI_LIST,
+		.offset = offsetof(struct options, lists),
+		.value = "FILE",
+		.help = "what the image holds; may be given again" },
+	{ .name = "set",
+		.kind = CLI_LIST,
+		.offset = offsetof(struct options, sets),
+		.value = "NAME=VALUE",
+		.help = "variable @NAME@ of the lists" },
+	{ .name = "kernel",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, kernel),
+		.value = "DIR",
+		.help = "directory with vmlinuz, modules and version",
+		.required = true },
+	{ .name = "firmware",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, firmware),
+		.value = "FILE",
+		.help = "OVMF code image that the reference values are for",
+		.required = true },
+	{ .name = "out",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, out),
+		.value = "DIR",
+		.help = "where the image is written",
+		.required = true },
+	{ .name = "compression",
+		.kind = CLI_CHOICE,
+		.offset = offsetof(struct options, compression),
+		.choices = "zstd|xz|none",
+		.value = "KIND",
+		.help = "of the initrd (zstd)" },
+	{ 0 },
+};
+
+struct product {
+	struct buf kernel, firmware, initrd, version;
+	size_t unpacked;
+	struct guest_image image;
+};
+
+static void product_done(struct product *p)
+{
+	buf_done(&p->kernel);
+	buf_done(&p->firmware);
+	buf_done(&p->initrd);
+	buf_done(&p->version);
+	guest_image_done(&p->image);
+}
+
+static RESULT read_in(const char *dir, const char *name, size_t max, struct buf *ret)
+{
+	AUTO(auto_free) char *path = NULL;
+
+	*ret = BUF_INIT(max);
+	TRY(path_join(dir, name, &path));
+	return file_read(path, ret);
+}
+
+static RESULT write_out(const char *dir, const char *name, struct bytes data)
+{
+	AUTO(auto_free) char *path = NULL;
+
+	TRY(path_join(dir, name, &path));
+	return file_write_atomic(path, data, 0644);
+}
+
+static RESULT add_variables(const struct strv *sets, struct json_map *map)
+{
+	for (size_t i = 0; i < sets->n; i++) {
+		char *equals = strchr(sets->v[i], '=');
+		if (!equals || map->n >= VARIABLES_MAX)
+			return err_new(
+				ERR_USAGE, "--set %s: not NAME=VALUE, or too many", sets->v[i]);
+		struct json_pair *p = &map->v[map->n];
+		TRY(str_format(&p->name, "%.*s", (int)(equals - sets->v[i]), sets->v[i]));
+		map->n++;
+		TRY(str_dup(equals + 1, &p->value));
+	}
+	return OK;
+}
+
+static void free_pairs(struct json_map *map)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		free(map->v[i].name);
+		free(map->v[i].value);
+	}
+}
+
+static RESULT read_lists(const struct options *o, struct image_list *list)
+{
+	struct json_pair pairs[VARIABLES_MAX] = { 0 };
+	AUTO(free_pairs) struct json_map variables = { .v = pairs };
+
+	TRY(add_variables(&o->sets, &variables));
+	for (size_t i = 0; i < o->lists.n; i++) {
+		AUTO(buf_done) struct buf text = BUF_INIT(IMAGE_LIST_MAX);
+		TRY(file_read(o->lists.v[i], &text));
+		TRY(image_list_parse(buf_bytes(&text), o->lists.v[i], &variables, list));
+	}
+	return OK;
+}
+
+static enum packing packing_of(const char *word)
+{
+	if (word && str_equal(word, "xz"))
+		return PACK_XZ;
+	return word && str_equal(word, "none") ? PACK_NONE : PACK_ZSTD;
+}
+
+static RESULT make_initrd(const struct options *o, struct product *p)
+{
+	AUTO(image_list_done) struct image_list list = { 0 };
+	AUTO(module_index_done) struct module_index index = { 0 };
+	AUTO(auto_free) char *modules = NULL;
+	AUTO(buf_done) struct buf cpio = BUF_INIT(TREE_SIZE_MAX);
+
+	TRY(read_lists(o, &list));
+	TRY(path_join(o->kernel, "modules", &modules));
+	TRY(module_index_read(modules, &index));
+	TRY(guest_image_gather(&list, &index, &p->image));
+	TRY(tree_to_cpio(&p->image.tree, &cpio));
+	p->unpacked = cpio.n;
+	p->initrd = BUF_INIT(TREE_SIZE_MAX);
+	return pack(packing_of(o->compression), buf_bytes(&cpio), &p->initrd);
+}
+
+static RESULT write_sizes(const struct options *o, const struct product *p)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(4096);
+	size_t loaded = p->kernel.n + p->initrd.n;
+
+	buf_printf(&text, "programs\t%zu\nlibraries\t%zu\nmodules\t%zu\n", p->image.programs,
+		p->image.libraries, p->image.modules);
+	buf_printf(&text, "initrd unpacked\t%zu\ninitrd\t%zu\nkernel\t%zu\n", p->unpacked,
+		p->initrd.n, p->kernel.n);
+	buf_printf(&text, "kernel and initrd\t%zu\tof %d\t%s\n", loaded, IMAGE_BUDGET,
+		loaded <= IMAGE_BUDGET ? "ok" : "too large");
+	TRY(buf_end(&text, "sizes"));
+	return write_out(o->out, "sizes.txt", buf_bytes(&text));
+}
+
+static RESULT write_reference(const struct options *o, const struct product *p, const char *version)
+{
+	AUTO(buf_done) struct buf json = BUF_INIT(REFERENCE_JSON_MAX);
+	struct reference_values values = { 0 };
+	struct reference_inputs in = {
+		.firmware = buf_bytes(&p->firmware),
+		.kernel = buf_bytes(&p->kernel),
+		.initrd = buf_bytes(&p->initrd),
+		.kernel_version = version,
+	};
+
+	TRY(reference_compute(&in, &values));
+	TRY(reference_print(&in, &values, &json));
+	return write_out(o->out, "reference-values.json", buf_bytes(&json));
+}
+
+static RESULT run(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	const struct options *o = options;
+	AUTO(product_done) struct product p = { 0 };
+	AUTO(auto_free) char *version = NULL;
+
+	(void)args;
+	TRY(read_in(o->kernel, "vmlinuz", LINUX_KERNEL_MAX, &p.kernel));
+	TRY(read_in(o->kernel, "version", VERSION_MAX, &p.version));
+	TRY(bytes_to_str(buf_bytes(&p.version), &version));
+	version[strcspn(version, "\n")] = '\0';
+	p.firmware = BUF_INIT(OVMF_CODE_MAX);
+	TRY(file_read(o->firmware, &p.firmware));
+	TRY(make_initrd(o, &p));
+	TRY(dir_make(o->out, 0755));
+	TRY(write_out(o->out, "vmlinuz", buf_bytes(&p.kernel)));
+	TRY(write_out(o->out, "initrd", buf_bytes(&p.initrd)));
+	TRY(write_reference(o, &p, version));
+	TRY(write_sizes(o, &p));
+	*ret_exit = 0;
+	return OK;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct cli_command root = {
+		.name = "sealpod-guest-image",
+		.summary = "Builds the guest image and its reference values, bit for bit the same "
+			   "from the same "
+			   "inputs",
+		.options = option_table,
+		.options_size = sizeof(struct options),
+		.run = run,
+	};
+
+	return cli_main(&root, argc, argv);
+}

@@ -1,0 +1,13 @@
+/* The layout of RUN/pods/, shared by pod.c and pod_reap.c. */
+#pragma once
+
+#include <base/err.h>
+
+/* A directory whose state.json is not there yet: POD_HIDDEN PID "." START. */
+#define POD_HIDDEN ".new."
+
+RESULT pod_pods_dir(const char *run_dir, char **ret_path);
+/* Of the running kernel. */
+RESULT pod_boot_id(char **ret_id);
+/* Kills QEMU, swtpm and its helpers whose command line names the directory or a file in it. */
+void pod_kill_users(const char *dir);

@@ -1,0 +1,120 @@
+#include "qemu.h"
+
+#include "runtime/vm.h"
+
+RESULT qemu_option(struct strv *argv, const char *option, const char *value)
+{
+	TRY(strv_add(argv, option));
+	return strv_add(argv, value);
+}
+
+RESULT qemu_optionf(struct strv *argv, const char *option, const char *fmt, ...)
+{
+	AUTO(auto_free) char *value = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vasprintf(&value, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		value = NULL;
+		return err_new(ERR_NOMEM, "QEMU option %s", option);
+	}
+	return qemu_option(argv, option, value);
+}
+
+RESULT qemu_escape(const char *value, char **ret_text)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(2 * strlen(value) + 1);
+
+	for (const char *c = value; *c; c++) {
+		if (*c == ',')
+			buf_u8(&b, ',');
+		buf_u8(&b, *c);
+	}
+	TRY(buf_end(&b, "QEMU option value"));
+	return bytes_to_str(buf_bytes(&b), ret_text);
+}
+
+static RESULT base_argv(const struct vm_config *c, struct strv *argv)
+{
+	static const char *const fixed[] = { "-nodefaults", "-no-user-config", "-nographic",
+		"-no-reboot" };
+
+	TRY(strv_add(argv, "qemu-system-x86_64"));
+	TRY(qemu_optionf(argv, "-name", "sealpod-%s", c->id));
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		TRY(strv_add(argv, fixed[i]));
+	TRY(qemu_option(argv, "-sandbox",
+		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
+	TRY(qemu_optionf(argv, "-machine", "q35,smm=off,vmport=off,accel=%s",
+		c->accel == VM_ACCEL_KVM ? "kvm" : "tcg"));
+	TRY(qemu_option(argv, "-cpu", c->accel == VM_ACCEL_KVM ? "host" : "max"));
+	TRY(qemu_optionf(argv, "-smp", "%llu", (unsigned long long)c->cpus));
+	TRY(qemu_optionf(argv, "-m", "%lluM", (unsigned long long)c->memory_mib));
+	TRY(qemu_option(argv, "-rtc", "base=utc,clock=host"));
+	TRY(qemu_option(argv, "-vga", "none"));
+	return OK;
+}
+
+/* virtconsole is hvc0; the two named ports are found by name in /sys/class/virtio-ports. */
+static RESULT ports_argv(struct strv *argv)
+{
+	static const struct {
+		const char *id, *device;
+		int fd;
+	} ports[] = {
+		{ "console", "virtconsole,chardev=console", VM_FD_CONSOLE },
+		{ "agent", "virtserialport,chardev=agent,name=sealpod.agent", VM_FD_AGENT },
+		{ "log", "virtserialport,chardev=log,name=sealpod.log", VM_FD_LOG },
+	};
+
+	TRY(qemu_option(argv, "-device", "virtio-serial-pci,id=serial0,max_ports=4"));
+	for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
+		TRY(qemu_optionf(argv, "-chardev", "socket,id=%s,fd=%d", ports[i].id, ports[i].fd));
+		TRY(qemu_option(argv, "-device", ports[i].device));
+	}
+	TRY(qemu_optionf(argv, "-chardev", "socket,id=qmp,fd=%d", VM_FD_QMP));
+	return qemu_option(argv, "-mon", "chardev=qmp,mode=control");
+}
+
+static RESULT devices_argv(const struct vm_config *c, struct strv *argv)
+{
+	TRY(qemu_option(argv, "-object", "rng-random,id=rng0,filename=/dev/urandom"));
+	TRY(qemu_option(argv, "-device", "virtio-rng-pci,rng=rng0"));
+	TRY(ports_argv(argv));
+	if (c->initdata) {
+		AUTO(auto_free) char *file = NULL;
+
+		TRY(qemu_escape(c->initdata, &file));
+		TRY(qemu_optionf(argv, "-blockdev",
+			"driver=file,node-name=initdata,filename=%s,read-only=on", file));
+		TRY(qemu_option(argv, "-device", "virtio-blk-pci,drive=initdata"));
+	}
+	if (c->net_user) {
+		/* An empty romfile: no network boot, and no option ROM for the firmware to
+		 * measure. */
+		TRY(qemu_option(argv, "-netdev", "user,id=net0,ipv6=off"));
+		TRY(qemu_option(
+			argv, "-device", "virtio-net-pci,netdev=net0,romfile=,mac=" VM_MAC));
+	}
+	if (c->vsock_fd)
+		TRY(qemu_optionf(argv, "-device", "vhost-vsock-pci,vhostfd=%d,guest-cid=%u",
+			c->vsock_fd, c->guest_cid));
+	return OK;
+}
+
+RESULT vm_argv(const struct vm_platform *p, const struct vm_config *c, struct strv *ret_argv)
+{
+	AUTO(strv_done) struct strv argv = { 0 };
+
+	TRY(base_argv(c, &argv));
+	TRY(p->argv(c, &argv));
+	TRY(qemu_option(&argv, "-kernel", c->kernel));
+	TRY(qemu_option(&argv, "-initrd", c->initrd));
+	TRY(qemu_option(&argv, "-append", c->append));
+	TRY(devices_argv(c, &argv));
+	*ret_argv = argv;
+	argv = (struct strv){ 0 };
+	return OK;
+}

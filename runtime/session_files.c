@@ -1,0 +1,185 @@
+#include "session.h"
+
+#include <fcntl.h>
+
+#include <base/file.h>
+#include <measured-boot/initdata.h>
+
+enum {
+	VARS_MAX = 16 * 1024 * 1024
+};
+
+static RESULT in_pod(const struct session *s, const char *name, char **ret_path)
+{
+	return path_join(s->pod.dir, name, ret_path);
+}
+
+static RESULT replace(char **text, const char *with)
+{
+	char *copy = NULL;
+
+	TRY(str_dup(with, &copy));
+	free(*text);
+	*text = copy;
+	return OK;
+}
+
+static RESULT describe(struct session *s)
+{
+	const struct run_config *c = s->config;
+	struct timeline_record *r = &s->result->record;
+
+	TRY(replace(&s->pod.state.image, c->image));
+	TRY(replace(&s->pod.state.platform, c->platform->name));
+	TRY(replace(&s->pod.state.container, s->pod.state.id));
+	TRY(replace(&r->id, s->pod.state.id));
+	TRY(replace(&r->image, c->image));
+	TRY(replace(&r->platform, c->platform->name));
+	r->created = s->pod.state.created;
+	return OK;
+}
+
+static RESULT write_initdata(struct session *s, char **ret_path)
+{
+	AUTO(buf_done) struct buf image = BUF_INIT(2 * INITDATA_MAX);
+	AUTO(auto_free) char *path = NULL;
+
+	TRY(initdata_image_make(s->config->initdata, &image));
+	TRY(in_pod(s, "initdata.img", &path));
+	TRY(file_write_atomic(path, buf_bytes(&image), 0600));
+	*ret_path = TAKE(path);
+	return OK;
+}
+
+/* Each pod writes to variables of its own. */
+static RESULT copy_vars(struct session *s, char **ret_path)
+{
+	AUTO(buf_done) struct buf vars = BUF_INIT(VARS_MAX);
+	AUTO(auto_free) char *path = NULL;
+
+	TRY(file_read(s->config->firmware_vars, &vars));
+	TRY(in_pod(s, "vars.fd", &path));
+	TRY(file_write_atomic(path, buf_bytes(&vars), 0600));
+	*ret_path = TAKE(path);
+	return OK;
+}
+
+static RESULT need_file(const char *path, const char *what)
+{
+	if (!file_exists(path))
+		return err_new(ERR_NOT_FOUND, "%s %s is not there", what, path);
+	return OK;
+}
+
+static RESULT check_files(const struct run_config *c)
+{
+	TRY(need_file(c->kernel, "guest kernel"));
+	TRY(need_file(c->initrd, "guest initrd"));
+	if (!c->platform->firmware)
+		return OK;
+	TRY(need_file(c->firmware, "firmware"));
+	return need_file(c->firmware_vars, "firmware variables");
+}
+
+struct launch_paths {
+	char *initdata, *vars, *ca, *dir;
+};
+
+static void launch_paths_done(struct launch_paths *p)
+{
+	free(p->initdata);
+	free(p->vars);
+	free(p->ca);
+	free(p->dir);
+}
+
+static RESULT make_files(struct session *s, struct launch_paths *p)
+{
+	const struct run_config *c = s->config;
+
+	if (c->initdata.n)
+		TRY(write_initdata(s, &p->initdata));
+	if (c->platform->firmware)
+		TRY(copy_vars(s, &p->vars));
+	TRY(path_join(c->state_dir, "tpm-ca", &p->ca));
+	return str_dup(s->pod.dir, &p->dir);
+}
+
+RESULT session_prepare(struct session *s, struct vm_launch *ret_launch)
+{
+	AUTO(launch_paths_done) struct launch_paths p = { 0 };
+	const struct run_config *c = s->config;
+
+	TRY(check_files(c));
+	TRY(pod_create(c->run_dir, c->name, &s->pod));
+	TRY(describe(s));
+	TRY(session_save(s));
+	TRY(make_files(s, &p));
+	*ret_launch = (struct vm_launch){
+		.platform = c->platform,
+		.config = {
+			.id = s->pod.state.id,
+			.accel = c->accel,
+			.memory_mib = c->memory_mib,
+			.cpus = c->cpus,
+			.kernel = c->kernel,
+			.initrd = c->initrd,
+			.append = c->append,
+			.firmware = c->firmware,
+			.firmware_vars = TAKE(p.vars),
+			.initdata = TAKE(p.initdata),
+			.net_user = c->net_user,
+		},
+		.pod_dir = TAKE(p.dir),
+		.ca_dir = TAKE(p.ca),
+	};
+	return OK;
+}
+
+static void free_text(const char *text)
+{
+	union {
+		const char *in;
+		void *out;
+	} u = { .in = text };
+
+	free(u.out);
+}
+
+void session_launch_done(struct vm_launch *l)
+{
+	free_text(l->config.firmware_vars);
+	free_text(l->config.initdata);
+	free_text(l->pod_dir);
+	free_text(l->ca_dir);
+}
+
+static RESULT open_file(const struct session *s, const char *name, int *ret_fd)
+{
+	AUTO(auto_free) char *path = NULL;
+
+	TRY(in_pod(s, name, &path));
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_new(ERR_SYS, "creating %s", path);
+	*ret_fd = fd;
+	return OK;
+}
+
+RESULT session_open_logs(struct session *s)
+{
+	TRY(open_file(s, POD_LOG, &s->log_file));
+	return open_file(s, POD_CONSOLE, &s->console_file);
+}
+
+RESULT session_save(struct session *s)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(TIMELINE_TEXT_MAX);
+	AUTO(auto_free) char *path = NULL;
+
+	TRY(replace(&s->pod.state.stage, s->stage));
+	TRY(pod_save(&s->pod));
+	TRY(in_pod(s, TIMELINE_FILE, &path));
+	TRY(timeline_print(&s->result->record, &text));
+	return file_write_atomic(path, buf_bytes(&text), 0600);
+}

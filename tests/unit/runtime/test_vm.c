@@ -1,0 +1,173 @@
+/* QEMU's command line, word for word, and the choice of the accelerator. */
+#include "util.h"
+
+#include <runtime/vm.h>
+
+static const struct vm_config plain = {
+	.id = "calm-otter",
+	.accel = VM_ACCEL_TCG,
+	.memory_mib = 2048,
+	.cpus = 2,
+	.kernel = "/g/vmlinuz",
+	.initrd = "/g/initrd",
+	.append = "console=hvc0 quiet",
+};
+
+#define HEAD                                                                                       \
+	"qemu-system-x86_64", "-name", "sealpod-calm-otter", "-nodefaults", "-no-user-config",     \
+		"-nographic", "-no-reboot", "-sandbox",                                            \
+		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+#define MACHINE(accel, cpu)                                                                        \
+	"-machine", "q35,smm=off,vmport=off,accel=" accel, "-cpu", cpu, "-smp", "2", "-m",         \
+		"2048M", "-rtc", "base=utc,clock=host", "-vga", "none"
+#define BOOT "-kernel", "/g/vmlinuz", "-initrd", "/g/initrd", "-append", "console=hvc0 quiet"
+#define PORTS                                                                                      \
+	"-object", "rng-random,id=rng0,filename=/dev/urandom", "-device",                          \
+		"virtio-rng-pci,rng=rng0", "-device", "virtio-serial-pci,id=serial0,max_ports=4",  \
+		"-chardev", "socket,id=console,fd=5", "-device", "virtconsole,chardev=console",    \
+		"-chardev", "socket,id=agent,fd=3", "-device",                                     \
+		"virtserialport,chardev=agent,name=sealpod.agent", "-chardev",                     \
+		"socket,id=log,fd=4", "-device", "virtserialport,chardev=log,name=sealpod.log",    \
+		"-chardev", "socket,id=qmp,fd=6", "-mon", "chardev=qmp,mode=control"
+
+static void assert_argv(
+	const char *platform, const struct vm_config *c, const char *const *want, size_t n)
+{
+	AUTO(strv_done) struct strv argv = { 0 };
+	const struct vm_platform *p = NULL;
+
+	assert_ok(vm_platform_find(platform, &p));
+	assert_ok(vm_argv(p, c, &argv));
+	for (size_t i = 0; i < n && i < argv.n; i++)
+		assert_string_equal(argv.v[i], want[i]);
+	assert_int_equal(argv.n, n);
+}
+
+static void test_argv_none(void **state)
+{
+	static const char *const want[] = { HEAD, MACHINE("tcg", "max"), BOOT, PORTS };
+
+	(void)state;
+	assert_argv("none", &plain, want, ARRAY_LEN(want));
+}
+
+static void test_argv_none_kvm_with_devices(void **state)
+{
+	static const char *const want[] = { HEAD, MACHINE("kvm", "host"), BOOT, PORTS, "-blockdev",
+		"driver=file,node-name=initdata,filename=/run/a,,b/initdata.img,read-only=on",
+		"-device", "virtio-blk-pci,drive=initdata", "-netdev", "user,id=net0,ipv6=off",
+		"-device", "virtio-net-pci,netdev=net0,romfile=,mac=02:5e:a1:00:00:01", "-device",
+		"vhost-vsock-pci,vhostfd=7,guest-cid=4294967294" };
+	struct vm_config c = plain;
+
+	(void)state;
+	c.accel = VM_ACCEL_KVM;
+	c.initdata = "/run/a,b/initdata.img";
+	c.net_user = true;
+	c.vsock_fd = 7;
+	c.guest_cid = 4294967294;
+	assert_argv("none", &c, want, ARRAY_LEN(want));
+}
+
+static void test_argv_vtpm(void **state)
+{
+	static const char *const want[] = { HEAD, MACHINE("tcg", "max"), "-drive",
+		"if=pflash,unit=0,format=raw,readonly=on,file=/fw/CODE.fd", "-drive",
+		"if=pflash,unit=1,format=raw,file=/run/pod/vars.fd", "-chardev",
+		"socket,id=tpm,fd=7", "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device",
+		"tpm-tis,tpmdev=tpm0", BOOT, PORTS };
+	struct vm_config c = plain;
+
+	(void)state;
+	c.firmware = "/fw/CODE.fd";
+	c.firmware_vars = "/run/pod/vars.fd";
+	c.tpm_fd = 7;
+	assert_argv("vtpm", &c, want, ARRAY_LEN(want));
+}
+
+/* An argument stays one argument and a value one value, whatever is in it. */
+static void test_argv_hostile_values(void **state)
+{
+	AUTO(strv_done) struct strv argv = { 0 };
+	struct vm_config c = plain;
+	bool seen = false;
+
+	(void)state;
+	c.firmware = "/fw/x,format=qcow2";
+	c.firmware_vars = "/run/pod/vars.fd";
+	c.append = "a b -monitor stdio,server";
+	assert_ok(vm_argv(&vm_vtpm, &c, &argv));
+	for (size_t i = 0; i < argv.n; i++) {
+		assert_string_not_equal(argv.v[i], "-monitor");
+		seen |= strcmp(argv.v[i], "if=pflash,unit=0,format=raw,readonly=on,file=/fw/"
+					  "x,,format=qcow2") == 0;
+		if (strcmp(argv.v[i], "-append") == 0)
+			assert_string_equal(argv.v[i + 1], c.append);
+	}
+	assert_true(seen);
+}
+
+static void test_platform_unknown(void **state)
+{
+	const struct vm_platform *p = NULL;
+
+	(void)state;
+	assert_err(vm_platform_find("tdx2", &p), ERR_UNSUPPORTED);
+	assert_err_text("platform 'tdx2' (this host has: vtpm, none)");
+	assert_null(p);
+}
+
+static void test_cpuinfo(void **state)
+{
+	static const struct {
+		const char *text;
+		bool kvm;
+	} cases[] = {
+		{ "", false },
+		{ "flags\t\t: fpu vmx sse\n", true },
+		{ "flags\t\t: fpu sse svm\n", true },
+		{ "flags\t\t: fpu sse svm", true },
+		{ "flags\t\t: vmx\n", true },
+		{ "processor\t: 0\nflags\t\t: fpu sse\nprocessor\t: 1\n", false },
+		{ "flags\t\t: fpu vmx_extra svme xsvm\n", false },
+		/* Other lines are the CPU vendor's free text. */
+		{ "model name\t: great vmx svm chip\nflags\t\t: fpu\n", false },
+		{ "vmx flags\t: vnmi svm\nflags\t\t: fpu\n", false },
+		{ "flag", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(vm_cpuinfo_has_kvm(bytes_str(cases[i].text)), cases[i].kvm);
+}
+
+static void test_accel(void **state)
+{
+	enum vm_accel accel = VM_ACCEL_KVM;
+	const char *why = "x";
+
+	(void)state;
+	assert_ok(vm_accel_choose("tcg", &accel, &why));
+	assert_int_equal(accel, VM_ACCEL_TCG);
+	assert_null(why);
+	assert_ok(vm_accel_choose("kvm", &accel, &why));
+	assert_int_equal(accel, VM_ACCEL_KVM);
+	assert_ok(vm_accel_choose("auto", &accel, &why));
+	assert_int_equal(accel == VM_ACCEL_TCG, why != NULL);
+	assert_err(vm_accel_choose("hvf", &accel, &why), ERR_USAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_argv_none),
+		cmocka_unit_test(test_argv_none_kvm_with_devices),
+		cmocka_unit_test(test_argv_vtpm),
+		cmocka_unit_test(test_argv_hostile_values),
+		cmocka_unit_test(test_platform_unknown),
+		cmocka_unit_test(test_cpuinfo),
+		cmocka_unit_test(test_accel),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
