@@ -1,5 +1,6 @@
-#include <base/bytes.h>
-#include <crypto/cipher.h>
+#include "kdf_internal.h"
+
+#include <string.h>
 
 static struct bytes be32(uint32_t v, uint8_t to[static 4])
 {
@@ -14,18 +15,21 @@ static void wipe_digest(struct digest_value *d)
 	bytes_wipe(d->v, sizeof(d->v));
 }
 
-RESULT concat_kdf(struct bytes z, const char *alg_id, size_t n, struct secret **ret_key)
+RESULT concat_kdf_for(
+	struct bytes z, const struct kdf_other_info *info, size_t n, struct secret **ret_key)
 {
 	AUTO(digest_freep) struct digest_ctx *c = NULL;
 	AUTO(wipe_digest) struct digest_value d = { 0 };
-	uint8_t round[4], alg_n[4], party_n[4], bits[4];
+	uint8_t round[4], alg_n[4], u_n[4], v_n[4], bits[4];
 	const struct bytes parts[] = {
 		be32(1, round),
 		z,
-		be32((uint32_t)strlen(alg_id), alg_n),
-		bytes_str(alg_id),
-		be32(0, party_n),
-		be32(0, party_n),
+		be32((uint32_t)strlen(info->alg_id), alg_n),
+		bytes_str(info->alg_id),
+		be32((uint32_t)info->party_u.n, u_n),
+		info->party_u,
+		be32((uint32_t)info->party_v.n, v_n),
+		info->party_v,
 		be32((uint32_t)(8 * n), bits),
 	};
 
@@ -37,6 +41,11 @@ RESULT concat_kdf(struct bytes z, const char *alg_id, size_t n, struct secret **
 		TRY(digest_update(c, parts[i]));
 	TRY(digest_final(c, &d));
 	return secret_of(bytes_of(d.v, n), ret_key);
+}
+
+RESULT concat_kdf(struct bytes z, const char *alg_id, size_t n, struct secret **ret_key)
+{
+	return concat_kdf_for(z, &(struct kdf_other_info){ .alg_id = alg_id }, n, ret_key);
 }
 
 static RESULT kdfa_round(

@@ -2,12 +2,11 @@
 #include <measured-boot/authenticode.h>
 #include <measured-boot/cmdline.h>
 #include <measured-boot/linux_boot.h>
+#include <measured-boot/machine.h>
 #include <measured-boot/ovmf.h>
 #include <measured-boot/reference.h>
 
 static const enum digest_alg bank = DIGEST_SHA256;
-
-const uint64_t reference_memory_mib[] = { 256, 384, 512, 768, 1024, 1536, 2048, 2560, 0 };
 
 static const struct {
 	const char *name, *text;
@@ -57,18 +56,13 @@ static RESULT pcr4(const struct digest_value *kernel, struct digest_value *ret)
 	return OK;
 }
 
-static RESULT compute_kernels(const struct reference_inputs *in, struct reference_values *v)
+static RESULT compute_kernel(const struct reference_inputs *in, struct reference_values *v)
 {
-	for (size_t i = 0; reference_memory_mib[i] != 0; i++) {
-		AUTO(buf_done) struct buf patched = BUF_INIT(LINUX_KERNEL_MAX);
-		struct reference_kernel *k = &v->kernels[i];
-		k->memory_mib = reference_memory_mib[i];
-		TRY(linux_qemu_kernel(in->kernel, k->memory_mib, in->initrd.n, &patched));
-		TRY(authenticode_digest(buf_bytes(&patched), bank, &k->digest));
-		TRY(pcr4(&k->digest, &k->pcr4));
-		v->n_kernels = i + 1;
-	}
-	return OK;
+	AUTO(buf_done) struct buf patched = BUF_INIT(LINUX_KERNEL_MAX);
+
+	TRY(linux_qemu_kernel(in->kernel, MACHINE_MEMORY_MIN_MIB, in->initrd.n, &patched));
+	TRY(authenticode_digest(buf_bytes(&patched), bank, &v->kernel));
+	return pcr4(&v->kernel, &v->pcr4);
 }
 
 /* The EFI stub measures its options, then the initrd; nothing else goes to PCR 9. */
@@ -86,18 +80,43 @@ static RESULT compute_cmdlines(struct reference_values *v)
 	return OK;
 }
 
+static RESULT pcr0(
+	const struct reference_values *v, const struct digest_value *pei, struct digest_value *ret)
+{
+	struct digest_value pcr = { 0 };
+
+	TRY(pcr_extend(&pcr, &v->crtm));
+	TRY(pcr_extend(&pcr, pei));
+	TRY(pcr_extend(&pcr, &v->dxe));
+	TRY(extend_separator(&pcr));
+	*ret = pcr;
+	return OK;
+}
+
+static RESULT compute_machines(const struct ovmf_volumes *volumes, struct reference_values *v)
+{
+	for (unsigned cpus = 1; cpus <= MACHINE_CPUS_MAX; cpus++) {
+		struct reference_machine *m = &v->machines[cpus - 1];
+		struct err e = ovmf_pei_digest(volumes, cpus, bank, &m->pei);
+		if (e.code == ERR_UNSUPPORTED)
+			return OK;
+		TRY(e);
+		m->cpus = cpus;
+		TRY(pcr0(v, &m->pei, &m->pcr0));
+		v->n_machines = cpus;
+	}
+	return OK;
+}
+
 static RESULT compute_firmware(struct bytes firmware, struct reference_values *v)
 {
-	struct ovmf_measurement m = { 0 };
+	AUTO(ovmf_volumes_done) struct ovmf_volumes volumes = { 0 };
 
-	TRY(ovmf_measure(firmware, "", bank, &m));
-	v->crtm = m.crtm_version;
-	v->firmware[0] = m.pei;
-	v->firmware[1] = m.dxe;
-	TRY(pcr_extend(&v->pcr0, &m.crtm_version));
-	TRY(pcr_extend(&v->pcr0, &m.pei));
-	TRY(pcr_extend(&v->pcr0, &m.dxe));
-	return extend_separator(&v->pcr0);
+	TRY(ovmf_crtm_digest("", bank, &v->crtm));
+	TRY(ovmf_volumes_read(firmware, &volumes));
+	TRY(digest(bank, volumes.dxe, &v->dxe));
+	TRY(ovmf_pei_digest(&volumes, OVMF_CPUS_UNTOUCHED, bank, &v->pei));
+	return compute_machines(&volumes, v);
 }
 
 RESULT reference_compute(const struct reference_inputs *in, struct reference_values *ret_values)
@@ -106,7 +125,7 @@ RESULT reference_compute(const struct reference_inputs *in, struct reference_val
 
 	TRY(compute_firmware(in->firmware, &v));
 	TRY(digest(bank, in->initrd, &v.initrd));
-	TRY(compute_kernels(in, &v));
+	TRY(compute_kernel(in, &v));
 	TRY(compute_cmdlines(&v));
 	*ret_values = v;
 	return OK;
@@ -114,37 +133,32 @@ RESULT reference_compute(const struct reference_inputs *in, struct reference_val
 
 /* ---- printing ---- */
 
-static void put_digest(struct json_writer *w, const struct digest_value *d)
+/* "name": ["<hex>"] with one value; more are added before the array is ended. */
+static void begin_values(struct json_writer *w, const char *name, const struct digest_value *first)
 {
-	jw_hex(w, digest_bytes(d));
+	jw_key(w, name);
+	jw_array(w);
+	jw_hex(w, digest_bytes(first));
 }
 
 static void put_values(struct json_writer *w, const struct reference_values *v)
 {
 	jw_key(w, "reference_values");
 	jw_object(w);
-	jw_key(w, "vtpm.crtm");
-	jw_array(w);
-	put_digest(w, &v->crtm);
+	begin_values(w, "vtpm.crtm", &v->crtm);
 	jw_array_end(w);
-	jw_key(w, "vtpm.firmware");
-	jw_array(w);
-	for (size_t i = 0; i < ARRAY_LEN(v->firmware); i++)
-		put_digest(w, &v->firmware[i]);
+	begin_values(w, "vtpm.firmware", &v->dxe);
+	jw_hex(w, digest_bytes(&v->pei));
+	for (size_t i = 0; i < v->n_machines; i++)
+		jw_hex(w, digest_bytes(&v->machines[i].pei));
 	jw_array_end(w);
-	jw_key(w, "vtpm.kernel");
-	jw_array(w);
-	for (size_t i = 0; i < v->n_kernels; i++)
-		put_digest(w, &v->kernels[i].digest);
+	begin_values(w, "vtpm.kernel", &v->kernel);
 	jw_array_end(w);
-	jw_key(w, "vtpm.cmdline");
-	jw_array(w);
-	for (size_t i = 0; i < v->n_cmdlines; i++)
-		put_digest(w, &v->cmdlines[i].digest);
+	begin_values(w, "vtpm.cmdline", &v->cmdlines[0].digest);
+	for (size_t i = 1; i < v->n_cmdlines; i++)
+		jw_hex(w, digest_bytes(&v->cmdlines[i].digest));
 	jw_array_end(w);
-	jw_key(w, "vtpm.initrd");
-	jw_array(w);
-	put_digest(w, &v->initrd);
+	begin_values(w, "vtpm.initrd", &v->initrd);
 	jw_array_end(w);
 	jw_object_end(w);
 }
@@ -164,17 +178,16 @@ static RESULT put_file(struct json_writer *w, const char *name, struct bytes dat
 
 static void put_pcrs(struct json_writer *w, const struct reference_values *v)
 {
-	jw_khex(w, "pcr0", digest_bytes(&v->pcr0));
-	jw_key(w, "pcr4");
+	jw_key(w, "pcr0");
 	jw_array(w);
-	for (size_t i = 0; i < v->n_kernels; i++) {
+	for (size_t i = 0; i < v->n_machines; i++) {
 		jw_object(w);
-		jw_ku64(w, "memory_mib", v->kernels[i].memory_mib);
-		jw_khex(w, "kernel", digest_bytes(&v->kernels[i].digest));
-		jw_khex(w, "pcr4", digest_bytes(&v->kernels[i].pcr4));
+		jw_ku64(w, "cpus", v->machines[i].cpus);
+		jw_khex(w, "pcr0", digest_bytes(&v->machines[i].pcr0));
 		jw_object_end(w);
 	}
 	jw_array_end(w);
+	jw_khex(w, "pcr4", digest_bytes(&v->pcr4));
 	jw_key(w, "pcr9");
 	jw_array(w);
 	for (size_t i = 0; i < v->n_cmdlines; i++) {
@@ -198,6 +211,7 @@ RESULT reference_print(
 	jw_key(&w, "inputs");
 	jw_object(&w);
 	jw_kstr(&w, "kernel_version", in->kernel_version);
+	jw_kstr(&w, "machine", QEMU_MACHINE);
 	TRY(put_file(&w, "firmware", in->firmware));
 	TRY(put_file(&w, "kernel", in->kernel));
 	TRY(put_file(&w, "initrd", in->initrd));

@@ -11,9 +11,9 @@
 #define QEMU_MACHINE "q35,smm=off,max-ram-below-4g=256M"
 
 /* OVMF measures a volume that holds its platform data: whether the machine can sleep, and how many
- * address bits it has (QEMU's own default, named because host CPUs differ). */
+ * address bits it has (QEMU's own default, named because the CPUs of hosts differ). */
 #define QEMU_GLOBAL_NO_SLEEP "ICH9-LPC.disable_s3=1"
-#define QEMU_CPU_ADDRESS     "phys-bits=40"
+#define QEMU_CPU_ADDRESS     "host-phys-bits=off,phys-bits=40"
 
 enum {
 	MACHINE_MEMORY_MIN_MIB = 256,

@@ -20,11 +20,15 @@ struct ovmf_volumes {
 RESULT ovmf_volumes_read(struct bytes code, struct ovmf_volumes *ret_volumes);
 void ovmf_volumes_done(struct ovmf_volumes *v);
 
-/* The events of PCR 0, in their order, without the closing separator. */
-struct ovmf_measurement {
-	struct digest_value crtm_version; /* EV_S_CRTM_VERSION */
-	struct digest_value pei, dxe;	  /* EV_EFI_PLATFORM_FIRMWARE_BLOB */
-};
-/* `version` is PcdFirmwareVersionString: empty in Debian's build. */
-RESULT ovmf_measure(struct bytes code, const char *version, enum digest_alg alg,
-	struct ovmf_measurement *ret_measurement);
+/* Pass it for a volume that nothing has written into. */
+#define OVMF_CPUS_UNTOUCHED 0U
+
+/*
+ * EV_EFI_PLATFORM_FIRMWARE_BLOB of the PEI volume. OVMF of 2022.11 runs it in memory and has filled
+ * in the machine's properties by the time it measures: this is the digest for a machine of
+ * machine.h with `cpus` processors. ERR_UNSUPPORTED when this OVMF keeps them elsewhere.
+ */
+RESULT ovmf_pei_digest(const struct ovmf_volumes *v, unsigned cpus, enum digest_alg alg,
+	struct digest_value *ret_digest);
+/* EV_S_CRTM_VERSION: PcdFirmwareVersionString in UTF-16LE with its NUL; empty in Debian's build. */
+RESULT ovmf_crtm_digest(const char *version, enum digest_alg alg, struct digest_value *ret_digest);

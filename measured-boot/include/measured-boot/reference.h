@@ -7,9 +7,9 @@
 
 #include <base/buf.h>
 #include <crypto/digest.h>
+#include <measured-boot/machine.h>
 
 enum {
-	REFERENCE_LAYOUTS_MAX = 16,
 	REFERENCE_CMDLINES_MAX = 8,
 	REFERENCE_JSON_MAX = 64 * 1024
 };
@@ -22,10 +22,11 @@ struct reference_inputs {
 	const char *kernel_version; /* "6.12.117+deb12" */
 };
 
-struct reference_kernel {
-	uint64_t memory_mib;
-	struct digest_value digest; /* Authenticode, as QEMU patches it for this memory */
-	struct digest_value pcr4;
+/* The PEI volume of a machine with so many processors. */
+struct reference_machine {
+	unsigned cpus;
+	struct digest_value pei;
+	struct digest_value pcr0;
 };
 
 struct reference_cmdline {
@@ -34,19 +35,17 @@ struct reference_cmdline {
 	struct digest_value pcr9;
 };
 
-/* All SHA-256. */
+/* All SHA-256, for machines of machine.h. */
 struct reference_values {
-	struct digest_value crtm, firmware[2], initrd;
-	struct reference_kernel kernels[REFERENCE_LAYOUTS_MAX];
-	size_t n_kernels;
+	struct digest_value crtm, dxe;
+	struct digest_value pei; /* as it is in the file: for an OVMF that leaves it alone */
+	struct reference_machine machines[MACHINE_CPUS_MAX];
+	size_t n_machines; /* 0 when the OVMF is not known to write into the volume */
+	struct digest_value kernel, pcr4; /* Authenticode, as QEMU patches it */
+	struct digest_value initrd;
 	struct reference_cmdline cmdlines[REFERENCE_CMDLINES_MAX];
 	size_t n_cmdlines;
-	struct digest_value pcr0; /* from the firmware alone */
 };
-
-/* The memory sizes (MiB, ended by 0) for which the shipped reference values hold; from 2816 MiB on
- * every size is laid out like 2048. */
-extern const uint64_t reference_memory_mib[];
 
 RESULT reference_compute(const struct reference_inputs *in, struct reference_values *ret_values);
 

@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME rcar LIBS keybroker-client PRIVATE keybroker-client)

@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME policy LIBS keybroker PRIVATE keybroker)
