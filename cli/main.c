@@ -7,6 +7,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_run,
 	&cmd_pod,
 	&cmd_kbs,
+	&cmd_initdata,
 	NULL,
 };
 

@@ -232,3 +232,18 @@ RESULT initdata_annotation_parse(struct bytes text, struct buf *toml)
 	TRY(base64_decode(BASE64_STD, text, "initdata annotation", &packed));
 	return unpack(buf_bytes(&packed), "initdata annotation", toml);
 }
+
+RESULT initdata_any_parse(struct bytes in, struct buf *toml)
+{
+	static const char gzip_in_base64[] = "H4sI";
+
+	if (initdata_image_is(in))
+		return initdata_image_parse(in, toml);
+	if (in.n < 4 || bytes_compare(bytes_of(in.p, 4), bytes_str(gzip_in_base64)) != 0) {
+		buf_put(toml, in);
+		return buf_end(toml, "initdata");
+	}
+	while (in.n > 0 && in.p[in.n - 1] <= ' ')
+		in.n--;
+	return initdata_annotation_parse(in, toml);
+}

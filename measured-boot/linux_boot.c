@@ -23,7 +23,9 @@ enum {
 	QEMU_REAL_ADDR = 0x10000,
 	QEMU_CMDLINE_ADDR = 0x20000,
 	QEMU_ACPI_DATA = 0x28000, /* kept free below the end of low memory */
-	PAGE = 4096
+	PAGE = 4096,
+
+	LOAD_OPTIONS_MAX = 8192 /* bytes */
 };
 
 /* q35 leaves 1.25 GiB below 4 GiB to devices when that is enough, else 2 GiB. */
@@ -108,21 +110,28 @@ RESULT linux_qemu_kernel(
 	return buf_end(out, "kernel");
 }
 
-RESULT linux_cmdline_digest(
-	const char *append, enum digest_alg alg, struct digest_value *ret_digest)
+RESULT linux_load_options_digest(
+	const char *text, enum digest_alg alg, struct digest_value *ret_digest)
 {
-	AUTO(buf_done) struct buf text = BUF_INIT(4096);
-	AUTO(buf_done) struct buf wide = BUF_INIT(8192);
+	AUTO(buf_done) struct buf wide = BUF_INIT(LOAD_OPTIONS_MAX);
 
-	/* The name under which QEMU and OVMF offer the initrd. */
-	buf_printf(&text, "%s initrd=initrd", append);
-	TRY(buf_end(&text, "command line"));
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+	for (const char *c = text; *c; c++) {
+		unsigned char u = (unsigned char)*c;
+		if (u < 0x20 || u > 0x7e)
 			return err_new(ERR_FORMAT, "command line: only ASCII can be predicted");
-		buf_le16(&wide, text.p[i]);
+		buf_le16(&wide, u);
 	}
 	buf_le16(&wide, 0);
 	TRY(buf_end(&wide, "command line"));
 	return digest(alg, buf_bytes(&wide), ret_digest);
+}
+
+RESULT linux_cmdline_digest(
+	const char *append, enum digest_alg alg, struct digest_value *ret_digest)
+{
+	AUTO(auto_free) char *text = NULL;
+
+	/* The name under which QEMU and OVMF offer the initrd. */
+	TRY(str_format(&text, "%s initrd=initrd", append));
+	return linux_load_options_digest(text, alg, ret_digest);
 }

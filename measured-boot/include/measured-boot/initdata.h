@@ -44,3 +44,6 @@ RESULT initdata_image_parse(struct bytes image, struct buf *toml);
 /* base64(gzip(toml)): the annotation io.katacontainers.config.hypervisor.cc_init_data. */
 RESULT initdata_annotation_make(struct bytes toml, struct buf *text);
 RESULT initdata_annotation_parse(struct bytes text, struct buf *toml);
+/* Any of them, or the document itself, told apart by the first bytes. White space after an
+ * annotation is ignored. */
+RESULT initdata_any_parse(struct bytes in, struct buf *toml);

@@ -35,7 +35,10 @@ RESULT linux_qemu_kernel(
  * kernel digests. */
 uint64_t linux_q35_memory_below_4g(uint64_t memory_mib);
 
-/* Digest of the event LOADED_IMAGE::LoadOptions: `append` plus " initrd=initrd", in UTF-16LE with
- * its NUL. ERR_FORMAT when it is not ASCII. */
+/* Digest of the event LOADED_IMAGE::LoadOptions: the text in UTF-16LE with its NUL. ERR_FORMAT when
+ * it is not ASCII. */
+RESULT linux_load_options_digest(
+	const char *text, enum digest_alg alg, struct digest_value *ret_digest);
+/* The same for QEMU's -append together with -initrd, which adds " initrd=initrd". */
 RESULT linux_cmdline_digest(
 	const char *append, enum digest_alg alg, struct digest_value *ret_digest);
