@@ -23,104 +23,57 @@ struct run_options {
 	struct strv env;
 	const char *net, *name, *container, *kernel, *initrd, *append, *firmware, *accel;
 	const char *run_dir, *state_dir;
-	bool interactive, debug, quiet;
+	bool interactive, debug, quiet, print_append;
 };
 
-#define OPTION(member, k, ...)                                                                     \
-	.kind = (k), .offset = offsetof(struct run_options, member), __VA_ARGS__
+#define ROW(text, short, member, k, ...)                                                           \
+	{                                                                                          \
+		.name = (text), .letter = (short), .kind = (k),                                    \
+		.offset = offsetof(struct run_options, member), __VA_ARGS__                        \
+	}
+#define FILE_ROW(text, member, what)                                                               \
+	ROW(text, 0, member, CLI_STRING, .value = "FILE", .help = (what))
+#define FLAG_ROW(text, short, member, what) ROW(text, short, member, CLI_FLAG, .help = (what))
 
 static const struct cli_option options[] = {
-	{ .name = "platform",
-		OPTION(platform, CLI_CHOICE),
-		.choices = "vtpm|none",
-		.help = "what protects the guest (vtpm)" },
-	{ .name = "kbs", OPTION(kbs, CLI_STRING), .value = "URL", .help = "key broker" },
-	{ .name = "kbs-ca",
-		OPTION(kbs_ca, CLI_STRING),
-		.value = "FILE",
-		.help = "certificates (PEM) that vouch for the key broker" },
-	{ .name = "initdata",
-		OPTION(initdata, CLI_STRING),
-		.value = "FILE",
-		.help = "initdata (TOML), instead of one made from these options" },
-	{ .name = "manifest",
-		OPTION(manifest, CLI_STRING),
-		.value = "FILE",
-		.help = "pod manifest (JSON); default: this image, these arguments" },
-	{ .name = "image-policy",
-		OPTION(image_policy, CLI_STRING),
-		.value = "FILE|URI",
-		.help = "who must have signed images: containers-policy.json or kbs:// URI" },
-	{ .name = "registry-ca",
-		OPTION(registry_ca, CLI_STRING),
-		.value = "FILE",
-		.help = "certificates (PEM) that vouch for the registry" },
-	{ .name = "memory",
-		.letter = 'm',
-		OPTION(memory, CLI_U64),
-		.value = "MIB",
-		.max = VM_MEMORY_MIB_MAX,
-		.help = "memory of the guest (2048)" },
-	{ .name = "cpus",
-		OPTION(cpus, CLI_U64),
-		.value = "N",
-		.max = VM_CPUS_MAX,
-		.help = "processors of the guest (1)" },
-	{ .name = "env",
-		.letter = 'e',
-		OPTION(env, CLI_LIST),
-		.value = "NAME=VALUE",
-		.help = "environment variable of the container; repeatable" },
-	{ .name = "net",
-		OPTION(net, CLI_CHOICE),
-		.choices = "user|none",
-		.help = "network of the guest (user)" },
-	{ .name = "name",
-		OPTION(name, CLI_STRING),
-		.value = "NAME",
-		.help = "name of the pod (random)" },
-	{ .name = "container",
-		OPTION(container, CLI_STRING),
-		.value = "NAME",
-		.help = "container of the manifest (the one with this image)" },
-	{ .name = "interactive",
-		.letter = 'i',
-		OPTION(interactive, CLI_FLAG),
-		.help = "forward standard input, also from a terminal" },
-	{ .name = "kernel", OPTION(kernel, CLI_STRING), .value = "FILE", .help = "guest kernel" },
-	{ .name = "initrd", OPTION(initrd, CLI_STRING), .value = "FILE", .help = "guest initrd" },
-	{ .name = "append",
-		OPTION(append, CLI_STRING),
-		.value = "TEXT",
-		.help = "kernel command line; another one is another measurement" },
-	{ .name = "debug",
-		OPTION(debug, CLI_FLAG),
-		.help = "the shipped command line that shows kernel messages" },
-	{ .name = "firmware",
-		OPTION(firmware, CLI_STRING),
-		.value = "FILE",
-		.help = "OVMF_CODE image" },
-	{ .name = "accel",
-		OPTION(accel, CLI_CHOICE),
-		.choices = "auto|kvm|tcg",
-		.help = "hardware or software emulation (auto)" },
-	{ .name = "timeout",
-		OPTION(timeout, CLI_U64),
-		.value = "SECONDS",
-		.max = TIMEOUT_MAX_S,
-		.help = "give up when starting shows no progress for so long (120)" },
-	{ .name = "quiet",
-		.letter = 'q',
-		OPTION(quiet, CLI_FLAG),
-		.help = "say nothing but failures" },
-	{ .name = "run-dir",
-		OPTION(run_dir, CLI_STRING),
-		.value = "DIR",
-		.help = "running pods (" POD_RUN_DIR ")" },
-	{ .name = "state-dir",
-		OPTION(state_dir, CLI_STRING),
-		.value = "DIR",
-		.help = "TPM authority and timelines (" POD_STATE_DIR ")" },
+	ROW("platform", 0, platform, CLI_CHOICE, .choices = "vtpm|none",
+		.help = "what protects the guest (vtpm)"),
+	ROW("kbs", 0, kbs, CLI_STRING, .value = "URL", .help = "key broker"),
+	FILE_ROW("kbs-ca", kbs_ca, "certificates (PEM) that vouch for the key broker"),
+	FILE_ROW("initdata", initdata, "initdata (TOML), instead of one made from these options"),
+	FILE_ROW("manifest", manifest, "pod manifest (JSON); default: this image, these arguments"),
+	ROW("image-policy", 0, image_policy, CLI_STRING, .value = "FILE|URI",
+		.help = "who must have signed images: containers-policy.json or kbs:// URI"),
+	FILE_ROW("registry-ca", registry_ca, "certificates (PEM) that vouch for the registry"),
+	ROW("memory", 'm', memory, CLI_U64, .value = "MIB", .max = VM_MEMORY_MIB_MAX,
+		.help = "memory of the guest (2048)"),
+	ROW("cpus", 0, cpus, CLI_U64, .value = "N", .max = VM_CPUS_MAX,
+		.help = "processors of the guest (1)"),
+	ROW("env", 'e', env, CLI_LIST, .value = "NAME=VALUE",
+		.help = "environment variable of the container; repeatable"),
+	ROW("net", 0, net, CLI_CHOICE, .choices = "user|none",
+		.help = "network of the guest (user)"),
+	ROW("name", 0, name, CLI_STRING, .value = "NAME", .help = "name of the pod (random)"),
+	ROW("container", 0, container, CLI_STRING, .value = "NAME",
+		.help = "container of the manifest (the one with this image)"),
+	FLAG_ROW("interactive", 'i', interactive, "forward standard input from a terminal too"),
+	FILE_ROW("kernel", kernel, "guest kernel"),
+	FILE_ROW("initrd", initrd, "guest initrd"),
+	ROW("append", 0, append, CLI_STRING, .value = "TEXT",
+		.help = "kernel command line; another one is another measurement"),
+	FLAG_ROW("debug", 0, debug, "the shipped command line that shows kernel messages"),
+	FLAG_ROW("print-append", 0, print_append,
+		"print the kernel command line that would be used, and end"),
+	FILE_ROW("firmware", firmware, "OVMF_CODE image"),
+	ROW("accel", 0, accel, CLI_CHOICE, .choices = "auto|kvm|tcg",
+		.help = "hardware or software emulation (auto)"),
+	ROW("timeout", 0, timeout, CLI_U64, .value = "SECONDS", .max = TIMEOUT_MAX_S,
+		.help = "give up when starting shows no progress for so long (120)"),
+	FLAG_ROW("quiet", 'q', quiet, "say nothing but failures"),
+	ROW("run-dir", 0, run_dir, CLI_STRING, .value = "DIR",
+		.help = "running pods (" POD_RUN_DIR ")"),
+	ROW("state-dir", 0, state_dir, CLI_STRING, .value = "DIR",
+		.help = "TPM authority and timelines (" POD_STATE_DIR ")"),
 	{ 0 },
 };
 
@@ -264,6 +217,11 @@ static void print_result(const struct run_result *r, const struct cli_args *args
 	err_ignore(fd_write_all(STDOUT_FILENO, buf_bytes(&out)));
 }
 
+static const char *append(const struct run_options *o)
+{
+	return or_default(o->append, o->debug ? LINUX_CMDLINE_DEBUG : LINUX_CMDLINE_DEFAULT);
+}
+
 static RESULT fill_config(const struct run_options *o, const struct cli_args *args,
 	const struct run_files *f, struct run_config *c)
 {
@@ -277,10 +235,10 @@ static RESULT fill_config(const struct run_options *o, const struct cli_args *ar
 	c->cpus = o->cpus ? o->cpus : 1;
 	c->kernel = or_default(o->kernel, f->kernel);
 	c->initrd = or_default(o->initrd, f->initrd);
-	c->append = o->debug ? LINUX_CMDLINE_DEBUG : or_default(o->append, LINUX_CMDLINE_DEFAULT);
+	c->append = append(o);
 	c->firmware = or_default(o->firmware, run_firmware());
 	c->firmware_vars = f->vars;
-	c->net_user = !str_equal(o->net, "none");
+	c->net_user = !str_equal(or_default(o->net, "user"), "none");
 	c->name = o->name;
 	c->container = o->container;
 	c->image = args->v[0];
@@ -295,17 +253,14 @@ static RESULT fill_config(const struct run_options *o, const struct cli_args *ar
 	return OK;
 }
 
-static RESULT run(const void *opaque, const struct cli_args *args, int *ret_exit)
+static RESULT run_image(const struct run_options *o, const struct cli_args *args, int *ret_exit)
 {
-	const struct run_options *o = opaque;
 	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
 	AUTO(run_files_done) struct run_files files = { 0 };
 	AUTO(run_result_done) struct run_result result = { 0 };
 	struct run_show show = { .live = isatty(STDERR_FILENO) == 1 && !o->quiet };
 	struct run_config c = { .progress = run_show_progress, .arg = &show };
 
-	if (o->run_dir)
-		(void)pod_reap(o->run_dir);
 	TRY(find_files(o, or_default(o->firmware, run_firmware()), &files));
 	TRY(load_initdata(o, args, &toml));
 	TRY(fill_config(o, args, &files, &c));
@@ -318,7 +273,9 @@ static RESULT run(const void *opaque, const struct cli_args *args, int *ret_exit
 		if (result.console[0])
 			(void)fprintf(
 				stderr, "the guest's console ended with:\n%s", result.console);
-		return e;
+		if (!result.interrupted)
+			return e;
+		(void)fprintf(stderr, "sealpod: %s\n", err_text());
 	}
 	if (result.stdin_failure)
 		(void)fprintf(
@@ -327,11 +284,25 @@ static RESULT run(const void *opaque, const struct cli_args *args, int *ret_exit
 	return OK;
 }
 
+static RESULT run(const void *opaque, const struct cli_args *args, int *ret_exit)
+{
+	const struct run_options *o = opaque;
+
+	if (o->print_append) {
+		(void)printf("%s\n", append(o));
+		return OK;
+	}
+	if (args->n == 0)
+		return err_new(ERR_USAGE, "sealpod run: no image given");
+	if (o->run_dir)
+		(void)pod_reap(o->run_dir);
+	return run_image(o, args, ret_exit);
+}
+
 const struct cli_command cmd_run = {
 	.name = "run",
 	.summary = "run a container in a confidential guest",
 	.operands = "IMAGE [-- ARGUMENT...]",
-	.min_operands = 1,
 	.max_operands = SIZE_MAX,
 	.options = options,
 	.options_size = sizeof(struct run_options),

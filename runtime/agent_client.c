@@ -148,13 +148,12 @@ static RESULT exchange(struct agent_client *a, const struct agent_call *c,
 	if (!failed(e) && answer)
 		e = pb_unpack(answer, buf_bytes(&p->payload), ret_answer);
 	pending_free(a, p);
-	return e;
+	return failed(e) ? err_add(e, "%s", c->method) : OK;
 }
 
 RESULT agent_call(struct agent_client *a, const struct agent_call *c,
 	const ProtobufCMessageDescriptor *answer, ProtobufCMessage **ret_answer)
 {
 	sweep(a);
-	struct err e = exchange(a, c, answer, ret_answer);
-	return failed(e) ? err_add(e, "%s", c->method) : OK;
+	return exchange(a, c, answer, ret_answer);
 }

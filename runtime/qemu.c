@@ -47,9 +47,13 @@ static RESULT base_argv(const struct vm_config *c, struct strv *argv)
 		TRY(strv_add(argv, fixed[i]));
 	TRY(qemu_option(argv, "-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
-	TRY(qemu_optionf(argv, "-machine", "q35,smm=off,vmport=off,accel=%s",
+	TRY(qemu_optionf(argv, "-machine", QEMU_MACHINE ",vmport=off,accel=%s",
 		c->accel == VM_ACCEL_KVM ? "kvm" : "tcg"));
-	TRY(qemu_option(argv, "-cpu", c->accel == VM_ACCEL_KVM ? "host" : "max"));
+	TRY(qemu_option(argv, "-global", QEMU_GLOBAL_NO_SLEEP));
+	/* The address width is measured: never the host's. */
+	TRY(qemu_option(argv, "-cpu",
+		c->accel == VM_ACCEL_KVM ? "host,host-phys-bits=off," QEMU_CPU_ADDRESS
+					 : "max," QEMU_CPU_ADDRESS));
 	TRY(qemu_optionf(argv, "-smp", "%llu", (unsigned long long)c->cpus));
 	TRY(qemu_optionf(argv, "-m", "%lluM", (unsigned long long)c->memory_mib));
 	TRY(qemu_option(argv, "-rtc", "base=utc,clock=host"));

@@ -24,7 +24,7 @@ static void on_line(void *arg, struct bytes text)
 		err_ignore(fd_write_all(q->fd, bytes_str(capabilities)));
 	const char *event = json_string(json_get(j, "event"));
 	const char *reason = json_string(json_pointer(j, "/data/reason"));
-	if (str_equal(event, "SHUTDOWN") && reason)
+	if (event && reason && str_equal(event, "SHUTDOWN"))
 		(void)snprintf(q->reason, sizeof(q->reason), "%s", reason);
 }
 

@@ -4,7 +4,6 @@
 
 #include <base/clock.h>
 #include <base/file.h>
-#include <base/random.h>
 #include <net/transport.h>
 
 enum {
@@ -223,58 +222,31 @@ static RESULT keep_timeline(struct session *s)
 	return timeline_keep(s->config->state_dir, &r->record);
 }
 
+static struct err finish(struct session *s, struct err e)
+{
+	struct run_result *r = s->result;
+	struct err_saved first;
+
+	if (!failed(e)) {
+		power_off(s);
+		return keep_timeline(s);
+	}
+	err_save(session_explain(s, e), &first);
+	r->interrupted = s->signo != 0;
+	r->record.exit_status = s->signo ? (uint64_t)(EXIT_SIGNAL + s->signo)
+					 : (uint64_t)err_exit_status(first.code);
+	err_ignore(keep_timeline(s)); /* why it failed matters more */
+	return err_restore(&first);
+}
+
 RESULT run_pod(const struct run_config *c, struct run_result *ret_result)
 {
-	AUTO(session_done) struct session s;
+	struct session s;
+	struct err_saved result;
 
 	*ret_result = (struct run_result){ 0 };
 	session_init(&s, c, ret_result);
-	struct err e = steps(&s);
-	if (failed(e)) {
-		struct err_saved first;
-
-		err_save(session_explain(&s, e), &first);
-		ret_result->record.exit_status = s.signo ? (uint64_t)(EXIT_SIGNAL + s.signo)
-							 : (uint64_t)err_exit_status(first.code);
-		err_ignore(keep_timeline(&s)); /* why it failed matters more */
-		return err_restore(&first);
-	}
-	power_off(&s);
-	return keep_timeline(&s);
-}
-
-RESULT run_exec(const struct run_exec *x, int *ret_status)
-{
-	AUTO(pod_done) struct pod pod = { 0 };
-	AUTO(loop_freep) struct loop *loop = NULL;
-	AUTO(agent_client_freep) struct agent_client *agent = NULL;
-	AUTO(agent_stdio_freep) struct agent_stdio *stdio = NULL;
-	AUTO(auto_free) char *address = NULL;
-	struct agent_client_config c = { .fd = -1 };
-	char exec_id[16] = "exec-";
-	int status = 0;
-
-	TRY(pod_load(x->run_dir, x->id, &pod));
-	TRY(str_format(&address, "unix://%s/" POD_SOCKET, pod.dir));
-	TRY(transport_connect(address, 0, &c.fd));
-	TRY(loop_new(&loop));
-	c.loop = loop;
-	TRY(agent_client_new(&c, &agent));
-	TRY(random_hex(exec_id + strlen(exec_id), 8));
-	const struct agent_process process = {
-		.argv = x->argv, .n_argv = x->n_argv, .env = x->env, .cwd = x->cwd
-	};
-	TRY(agent_exec(agent, pod.state.container, exec_id, &process));
-	const struct agent_stdio_config io = {
-		.container_id = pod.state.container,
-		.exec_id = exec_id,
-		.stdin_fd = x->stdin_fd,
-		.stdout_fd = x->stdout_fd,
-		.stderr_fd = x->stderr_fd,
-	};
-	TRY(agent_stdio_new(agent, &io, &stdio));
-	TRY(agent_wait_process(agent, pod.state.container, exec_id, &status));
-	agent_stdio_drain(stdio, DRAIN_MS);
-	*ret_status = status & EXIT_MASK;
-	return OK;
+	err_save(finish(&s, steps(&s)), &result);
+	session_done(&s); /* fails the calls under way, which must not be what is told */
+	return err_restore(&result);
 }

@@ -154,6 +154,9 @@ static void on_end(
 		return;
 	loop_remove(*source);
 	*source = NULL;
+	/* swtpm leaves in peace when QEMU did, and its news may be here first. */
+	if (p == &s->vm.tpm && status == 0)
+		return;
 	if (!s->dead) {
 		s->dead = name;
 		s->dead_status = status;

@@ -43,6 +43,7 @@ struct run_result {
 	struct timeline_record record; /* of whatever was reached, also after a failure */
 	/* For a machine that died: the end of its console, printable. */
 	char console[RUN_CONSOLE_TAIL + 1];
+	bool interrupted;    /* by a signal, before the container ended */
 	char *stdin_failure; /* why standard input did not arrive; NULL: it did */
 };
 void run_result_done(struct run_result *r);

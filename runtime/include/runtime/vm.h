@@ -6,6 +6,7 @@
 
 #include <base/json.h>
 #include <base/process.h>
+#include <measured-boot/machine.h>
 
 enum vm_accel {
 	VM_ACCEL_TCG,
@@ -25,10 +26,10 @@ enum {
 #define VM_VSOCK_PORT 1024		  /* agent API; Kata's number */
 
 enum {
-	VM_MEMORY_MIB = 2048, /* Kata's default; below it every size has its own kernel digest */
-	VM_MEMORY_MIB_MIN = 128,
+	VM_MEMORY_MIB = 2048, /* Kata's default */
+	VM_MEMORY_MIB_MIN = MACHINE_MEMORY_MIN_MIB,
 	VM_MEMORY_MIB_MAX = 1024 * 1024,
-	VM_CPUS_MAX = 240
+	VM_CPUS_MAX = MACHINE_CPUS_MAX
 };
 
 struct vm_config {
