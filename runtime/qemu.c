@@ -52,8 +52,7 @@ static RESULT base_argv(const struct vm_config *c, struct strv *argv)
 	TRY(qemu_option(argv, "-global", QEMU_GLOBAL_NO_SLEEP));
 	/* The address width is measured: never the host's. */
 	TRY(qemu_option(argv, "-cpu",
-		c->accel == VM_ACCEL_KVM ? "host,host-phys-bits=off," QEMU_CPU_ADDRESS
-					 : "max," QEMU_CPU_ADDRESS));
+		c->accel == VM_ACCEL_KVM ? "host," QEMU_CPU_ADDRESS : "max," QEMU_CPU_ADDRESS));
 	TRY(qemu_optionf(argv, "-smp", "%llu", (unsigned long long)c->cpus));
 	TRY(qemu_optionf(argv, "-m", "%lluM", (unsigned long long)c->memory_mib));
 	TRY(qemu_option(argv, "-rtc", "base=utc,clock=host"));

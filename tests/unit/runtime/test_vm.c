@@ -19,8 +19,8 @@ static const struct vm_config plain = {
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 #define MACHINE(accel, cpu)                                                                        \
 	"-machine", "q35,smm=off,max-ram-below-4g=256M,vmport=off,accel=" accel, "-global",        \
-		"ICH9-LPC.disable_s3=1", "-cpu", cpu ",phys-bits=40", "-smp", "2", "-m", "2048M",  \
-		"-rtc", "base=utc,clock=host", "-vga", "none"
+		"ICH9-LPC.disable_s3=1", "-cpu", cpu ",host-phys-bits=off,phys-bits=40", "-smp",   \
+		"2", "-m", "2048M", "-rtc", "base=utc,clock=host", "-vga", "none"
 #define BOOT "-kernel", "/g/vmlinuz", "-initrd", "/g/initrd", "-append", "console=hvc0 quiet"
 #define PORTS                                                                                      \
 	"-object", "rng-random,id=rng0,filename=/dev/urandom", "-device",                          \
@@ -54,8 +54,7 @@ static void test_argv_none(void **state)
 
 static void test_argv_none_kvm_with_devices(void **state)
 {
-	static const char *const want[] = { HEAD, MACHINE("kvm", "host,host-phys-bits=off"), BOOT,
-		PORTS, "-blockdev",
+	static const char *const want[] = { HEAD, MACHINE("kvm", "host"), BOOT, PORTS, "-blockdev",
 		"driver=file,node-name=initdata,filename=/run/a,,b/initdata.img,read-only=on",
 		"-device", "virtio-blk-pci,drive=initdata", "-netdev", "user,id=net0,ipv6=off",
 		"-device", "virtio-net-pci,netdev=net0,romfile=,mac=02:5e:a1:00:00:01", "-device",
