@@ -172,16 +172,16 @@ static RESULT write_sizes(const struct options *o, const struct product *p)
 static RESULT write_reference(const struct options *o, const struct product *p, const char *version)
 {
 	AUTO(buf_done) struct buf json = BUF_INIT(REFERENCE_JSON_MAX);
-	struct reference_values values = { 0 };
-	struct reference_inputs in = {
+	struct boot_reference_values values = { 0 };
+	struct boot_reference_inputs in = {
 		.firmware = buf_bytes(&p->firmware),
 		.kernel = buf_bytes(&p->kernel),
 		.initrd = buf_bytes(&p->initrd),
 		.kernel_version = version,
 	};
 
-	TRY(reference_compute(&in, &values));
-	TRY(reference_print(&in, &values, &json));
+	TRY(boot_reference_compute(&in, &values));
+	TRY(boot_reference_print(&in, &values, &json));
 	return write_out(o->out, "reference-values.json", buf_bytes(&json));
 }
 

@@ -56,7 +56,8 @@ static RESULT pcr4(const struct digest_value *kernel, struct digest_value *ret)
 	return OK;
 }
 
-static RESULT compute_kernel(const struct reference_inputs *in, struct reference_values *v)
+static RESULT compute_kernel(
+	const struct boot_reference_inputs *in, struct boot_reference_values *v)
 {
 	AUTO(buf_done) struct buf patched = BUF_INIT(LINUX_KERNEL_MAX);
 
@@ -66,7 +67,7 @@ static RESULT compute_kernel(const struct reference_inputs *in, struct reference
 }
 
 /* The EFI stub measures its options, then the initrd; nothing else goes to PCR 9. */
-static RESULT compute_cmdlines(struct reference_values *v)
+static RESULT compute_cmdlines(struct boot_reference_values *v)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cmdlines); i++) {
 		struct reference_cmdline *c = &v->cmdlines[i];
@@ -80,8 +81,8 @@ static RESULT compute_cmdlines(struct reference_values *v)
 	return OK;
 }
 
-static RESULT pcr0(
-	const struct reference_values *v, const struct digest_value *pei, struct digest_value *ret)
+static RESULT pcr0(const struct boot_reference_values *v, const struct digest_value *pei,
+	struct digest_value *ret)
 {
 	struct digest_value pcr = { 0 };
 
@@ -93,7 +94,7 @@ static RESULT pcr0(
 	return OK;
 }
 
-static RESULT compute_machines(const struct ovmf_volumes *volumes, struct reference_values *v)
+static RESULT compute_machines(const struct ovmf_volumes *volumes, struct boot_reference_values *v)
 {
 	for (unsigned cpus = 1; cpus <= MACHINE_CPUS_MAX; cpus++) {
 		struct reference_machine *m = &v->machines[cpus - 1];
@@ -108,7 +109,7 @@ static RESULT compute_machines(const struct ovmf_volumes *volumes, struct refere
 	return OK;
 }
 
-static RESULT compute_firmware(struct bytes firmware, struct reference_values *v)
+static RESULT compute_firmware(struct bytes firmware, struct boot_reference_values *v)
 {
 	AUTO(ovmf_volumes_done) struct ovmf_volumes volumes = { 0 };
 
@@ -119,9 +120,10 @@ static RESULT compute_firmware(struct bytes firmware, struct reference_values *v
 	return compute_machines(&volumes, v);
 }
 
-RESULT reference_compute(const struct reference_inputs *in, struct reference_values *ret_values)
+RESULT boot_reference_compute(
+	const struct boot_reference_inputs *in, struct boot_reference_values *ret_values)
 {
-	struct reference_values v = { 0 };
+	struct boot_reference_values v = { 0 };
 
 	TRY(compute_firmware(in->firmware, &v));
 	TRY(digest(bank, in->initrd, &v.initrd));
@@ -141,7 +143,7 @@ static void begin_values(struct json_writer *w, const char *name, const struct d
 	jw_hex(w, digest_bytes(first));
 }
 
-static void put_values(struct json_writer *w, const struct reference_values *v)
+static void put_values(struct json_writer *w, const struct boot_reference_values *v)
 {
 	jw_key(w, "reference_values");
 	jw_object(w);
@@ -176,7 +178,7 @@ static RESULT put_file(struct json_writer *w, const char *name, struct bytes dat
 	return OK;
 }
 
-static void put_pcrs(struct json_writer *w, const struct reference_values *v)
+static void put_pcrs(struct json_writer *w, const struct boot_reference_values *v)
 {
 	jw_key(w, "pcr0");
 	jw_array(w);
@@ -200,8 +202,8 @@ static void put_pcrs(struct json_writer *w, const struct reference_values *v)
 	jw_array_end(w);
 }
 
-RESULT reference_print(
-	const struct reference_inputs *in, const struct reference_values *values, struct buf *json)
+RESULT boot_reference_print(const struct boot_reference_inputs *in,
+	const struct boot_reference_values *values, struct buf *json)
 {
 	struct json_writer w = jw_of(json);
 

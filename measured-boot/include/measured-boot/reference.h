@@ -15,7 +15,7 @@ enum {
 };
 
 /* What goes into a boot. */
-struct reference_inputs {
+struct boot_reference_inputs {
 	struct bytes firmware; /* OVMF_CODE_4M.fd */
 	struct bytes kernel;
 	struct bytes initrd;
@@ -36,7 +36,7 @@ struct reference_cmdline {
 };
 
 /* All SHA-256, for machines of machine.h. */
-struct reference_values {
+struct boot_reference_values {
 	struct digest_value crtm, dxe;
 	struct digest_value pei; /* as it is in the file: for an OVMF that leaves it alone */
 	struct reference_machine machines[MACHINE_CPUS_MAX];
@@ -47,11 +47,12 @@ struct reference_values {
 	size_t n_cmdlines;
 };
 
-RESULT reference_compute(const struct reference_inputs *in, struct reference_values *ret_values);
+RESULT boot_reference_compute(
+	const struct boot_reference_inputs *in, struct boot_reference_values *ret_values);
 
 /* reference-values.json, deterministic. */
-RESULT reference_print(
-	const struct reference_inputs *in, const struct reference_values *values, struct buf *json);
+RESULT boot_reference_print(const struct boot_reference_inputs *in,
+	const struct boot_reference_values *values, struct buf *json);
 
 /* value = H(value || event), from zeroes when value->n is 0. */
 RESULT pcr_extend(struct digest_value *value, const struct digest_value *event);
