@@ -13,12 +13,12 @@ enum {
 };
 
 struct http_client {
-	CURL *easy; /* keeps the connections and the cookies */
+	CURL *easy;	 /* keeps the connections */
+	CURLSH *cookies; /* NULL: none */
 	struct buf roots;
 	bool own_roots;
 	char *user_agent, *https_proxy, *http_proxy, *no_proxy;
 	long connect_timeout_ms, timeout_ms;
-	bool cookies;
 };
 
 /* What changes from one hop of a redirected request to the next. */
@@ -56,6 +56,17 @@ static RESULT load_roots(struct http_client *c, const struct http_client_config 
 	return buf_end(&c->roots, "CA certificates");
 }
 
+/* Cookies live in a share, so that the handle's own list of cookie files can be released after
+ * every request: the reset of a handle would leak it. */
+static RESULT new_jar(struct http_client *c)
+{
+	c->cookies = curl_share_init();
+	if (!c->cookies ||
+		curl_share_setopt(c->cookies, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) != CURLSHE_OK)
+		return err_new(ERR_NOMEM, "libcurl");
+	return OK;
+}
+
 RESULT http_client_new(const struct http_client_config *config, struct http_client **ret_client)
 {
 	AUTO(http_client_freep) struct http_client *c = calloc(1, sizeof(*c));
@@ -73,7 +84,8 @@ RESULT http_client_new(const struct http_client_config *config, struct http_clie
 	c->connect_timeout_ms =
 		config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	c->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_MS;
-	c->cookies = config->cookies;
+	if (config->cookies)
+		TRY(new_jar(c));
 	*ret_client = TAKE(c);
 	return OK;
 }
@@ -83,6 +95,8 @@ void http_client_free(struct http_client *c)
 	if (!c)
 		return;
 	curl_easy_cleanup(c->easy);
+	if (c->cookies)
+		(void)curl_share_cleanup(c->cookies);
 	buf_done(&c->roots);
 	free(c->user_agent);
 	free(c->https_proxy);
@@ -150,8 +164,10 @@ static RESULT set_client(const struct http_client *c, const struct hop *h, bool 
 	SET(CURLOPT_CONNECTTIMEOUT_MS, c->connect_timeout_ms);
 	if (c->user_agent[0])
 		SET(CURLOPT_USERAGENT, c->user_agent);
-	if (c->cookies)
+	if (c->cookies) {
+		SET(CURLOPT_SHARE, c->cookies);
 		SET(CURLOPT_COOKIEFILE, "");
+	}
 	if (streams) {
 		SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
 		SET(CURLOPT_LOW_SPEED_TIME, (c->timeout_ms + 999) / 1000);
@@ -266,8 +282,7 @@ static struct err explain(const struct hop *h, CURLcode code, const char *detail
 		detail[0] ? detail : curl_easy_strerror(code));
 }
 
-/* One request, no redirects. */
-static RESULT perform(struct http_client *c, const struct hop *h, struct transfer *t)
+static RESULT attempt(struct http_client *c, const struct hop *h, struct transfer *t)
 {
 	AUTO(auto_slist) struct curl_slist *headers = NULL;
 	char detail[CURL_ERROR_SIZE] = "";
@@ -275,7 +290,6 @@ static RESULT perform(struct http_client *c, const struct hop *h, struct transfe
 	long status = 0;
 	CURLcode code;
 
-	curl_easy_reset(easy);
 	SET(CURLOPT_CURLU, h->url);
 	SET(CURLOPT_ERRORBUFFER, detail);
 	TRY(set_client(c, h, t->req->sink != NULL));
@@ -283,8 +297,6 @@ static RESULT perform(struct http_client *c, const struct hop *h, struct transfe
 	TRY(set_headers(easy, t->req, h, &headers));
 	TRY(set_transfer(easy, t));
 	code = curl_easy_perform(easy);
-	/* What the handle keeps must not point into this frame. */
-	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 	if (t->aborted)
 		return err_restore(&t->why);
 	if (code != CURLE_OK)
@@ -292,6 +304,17 @@ static RESULT perform(struct http_client *c, const struct hop *h, struct transfe
 	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	t->ret->status = (int)status;
 	return OK;
+}
+
+/* One request, no redirects. */
+static RESULT perform(struct http_client *c, const struct hop *h, struct transfer *t)
+{
+	struct err e = attempt(c, h, t);
+
+	/* The reset also drops every pointer into the frame of the attempt. */
+	(void)curl_easy_setopt(c->easy, CURLOPT_COOKIEFILE, NULL);
+	curl_easy_reset(c->easy);
+	return e;
 }
 
 static RESULT url_part(CURLU *u, CURLUPart part, char **ret)

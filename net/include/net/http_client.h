@@ -43,8 +43,9 @@ struct http_response {
 	struct json_map headers; /* names in lower case; the last of equal ones wins */
 	char *effective_url;
 };
-/* ERR_PEER: no connection, TLS refused, redirected too often (the text says why); ERR_TIMEOUT. A
- * status is not an error. */
+/* ERR_PEER: no connection, no TLS, redirected too often (the text says why); ERR_TIMEOUT;
+ * ERR_UNVERIFIED with denial "tls.certificate" when the server's certificate is refused. A status
+ * is not an error. */
 RESULT http_do(struct http_client *c, const struct http_request *req, struct http_response *ret);
 void http_response_done(struct http_response *r);
 const char *http_header(const struct http_response *r, const char *lower_name);
