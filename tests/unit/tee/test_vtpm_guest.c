@@ -310,8 +310,8 @@ static void test_changed_after_boot(void **state)
 		unsigned pcr;
 		enum tee_denial want;
 	} cases[] = {
+		{ 9, DENY_VTPM_EVENT_LOG_REPLAY }, /* each is found before the ones above it */
 		{ 14, DENY_VTPM_PCR_UNEXPECTED },
-		{ 9, DENY_VTPM_EVENT_LOG_REPLAY },
 		{ 8, DENY_VTPM_INITDATA_MISMATCH },
 	};
 
