@@ -1,5 +1,7 @@
 #include "commands.h"
 
+#include <signal.h>
+
 #include <base/log.h>
 #include <runtime/pod.h>
 
@@ -19,6 +21,8 @@ static const struct cli_command root = {
 
 int main(int argc, char **argv)
 {
+	/* A reader that leaves is an error of write(), not the end of a pod. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	log_init("sealpod", LOG_WARN, LOG_TEXT, STDERR_FILENO);
 	/* Whatever is asked for, first what killed runs left behind goes. */
 	(void)pod_reap(POD_RUN_DIR);

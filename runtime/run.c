@@ -73,7 +73,6 @@ static RESULT launch(struct session *s, uint32_t *ret_cid)
 		TRY(pod_state_add_process(&s->pod.state, "swtpm", s->vm.tpm.pid));
 	session_stage(s,
 		timeline_name(s->config->platform->firmware ? TIMELINE_FIRMWARE : TIMELINE_KERNEL));
-	TRY(session_save(s));
 	TRY(session_watch(s));
 	*ret_cid = l.config.guest_cid;
 	return OK;
@@ -172,7 +171,7 @@ static RESULT start_container(struct session *s)
 	s->deadline = 0;
 	timeline_ready(s->timeline, clock_monotonic_ms());
 	session_stage(s, "running");
-	return session_save(s);
+	return OK;
 }
 
 static RESULT wait_container(struct session *s)

@@ -16,6 +16,10 @@ enum {
 
 void session_stage(struct session *s, const char *stage)
 {
+	if (s->stage != stage && s->pod.dir) {
+		s->stage = stage;
+		err_ignore(session_save(s)); /* `pod ps` is a little behind then */
+	}
 	s->stage = stage;
 	if (s->config->progress) {
 		struct run_progress p = { .stage = stage,
