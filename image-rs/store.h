@@ -5,10 +5,10 @@
 
 struct img_store_ops {
 	RESULT (*manifest)(struct img_store *s, const char *tag_or_digest, struct buf *out);
-	RESULT (*stream)
+	RESULT(*stream)
 	(struct img_store *s, const struct img_blob *blob, img_sink_fn *sink, void *arg);
 	RESULT (*put_blob)(struct img_store *s, const char *digest, struct bytes data);
-	RESULT (*put_manifest)
+	RESULT(*put_manifest)
 	(struct img_store *s, const char *tag, const char *media_type, const char *digest,
 		struct bytes data);
 	void (*free)(struct img_store *s);

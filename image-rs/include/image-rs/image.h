@@ -9,7 +9,7 @@
 #include <image-rs/manifest.h>
 
 enum {
-	IMG_PARALLEL = 3
+	IMG_PARALLEL = 3 /* layers at once */
 };
 
 struct img_callbacks {
@@ -24,19 +24,31 @@ struct img_callbacks {
 
 struct img_pull_request {
 	const char *reference;	      /* "10.0.2.2:5000/app@sha256:..." or with a tag */
-	const char *work_dir;	      /* layers and overlay directories live here */
-	const char *bundle;	      /* rootfs is mounted at <bundle>/rootfs */
+	const char *work_dir;	      /* absolute; layers and overlay directories live here */
+	const char *bundle;	      /* absolute; rootfs is mounted at <bundle>/rootfs */
 	struct bytes policy_json;     /* containers-policy.json; none: everything is refused */
 	struct bytes auth_json;	      /* {"auths":{...}}; may be none */
 	struct bytes ca_pem;	      /* extra roots for registries */
 	struct bytes sigstore_config; /* YAML subset for GPG signatures; may be none */
-	uint64_t max_unpacked; /* bytes of all layers; 0: 8 GiB. Against decompression bombs */
+	struct bytes registry_config; /* TOML of containers-registries.conf(5); may be none */
+	const char *architecture;     /* "amd64"; NULL: this machine's */
+	const char *https_proxy, *http_proxy, *no_proxy; /* may be NULL */
+	uint64_t max_unpacked; /* bytes of all layers; 0: what work_dir has room for, 8 GiB at most
+				*/
 	const struct img_callbacks *callbacks;
 };
 
 struct img_pulled {
-	char *manifest_digest; /* "sha256:..." */
+	char *manifest_digest; /* "sha256:..." of the platform's manifest */
 	struct buf config;     /* OCI image configuration, verified */
 };
+/*
+ * For a process of its own (sealpod-unpack): it confines itself for good before it reads the first
+ * byte from the network. The signature policy is checked before anything of the image is fetched
+ * beyond its manifests; the overlay is mounted by a process that was forked before and needs
+ * CAP_SYS_ADMIN. On failure nothing is mounted and no partly unpacked layer stays.
+ *
+ * ERR_UNVERIFIED and ERR_DENIED carry "image.*" denials (docs/images.md lists them).
+ */
 RESULT img_pull(const struct img_pull_request *r, struct img_pulled *ret);
 void img_pulled_done(struct img_pulled *p);
