@@ -27,7 +27,7 @@ RESULT run_guest_dir(char **ret_dir)
 		}
 	}
 	return err_new(ERR_NOT_FOUND,
-		"no guest image beside %s: build target 'guest-image', or --kernel and --initrd",
+		"no guest image beside %s: build target sealpod-image, or --kernel and --initrd",
 		self);
 }
 
