@@ -113,8 +113,8 @@ void swtpm_start(struct swtpm *t, const char *name, const char *ca_name)
 	if (!file_exists("/usr/bin/swtpm") || !file_exists("/usr/bin/swtpm_setup"))
 		skip();
 	*t = (struct swtpm){ .process = PROCESS_NONE };
-	(void)snprintf(dir, sizeof(dir), "%s%s", test_dir(), name);
-	(void)snprintf(ca, sizeof(ca), "%s%s", test_dir(), ca_name);
+	(void)snprintf(dir, sizeof(dir), "%s/%s", test_dir(), name);
+	(void)snprintf(ca, sizeof(ca), "%s/%s", test_dir(), ca_name);
 	(void)snprintf(config, sizeof(config), "%s/setup.conf", dir);
 	assert_ok(dir_make(dir, 0700));
 	assert_ok(dir_make(ca, 0700));

@@ -67,7 +67,7 @@ static void boot(struct boot *b, const char *name, const char *ca)
 
 	*b = (struct boot){ 0 };
 	swtpm_start(&b->tpm, name, ca);
-	(void)snprintf(b->root, sizeof(b->root), "%s%s-root", test_dir(), name);
+	(void)snprintf(b->root, sizeof(b->root), "%s/%s-root", test_dir(), name);
 	measure(b);
 	c = (struct tee_guest_config){ .root = b->root, .tcti = b->tpm.tcti };
 	assert_ptr_equal(tee_detect(&c), vtpm());

@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME reference LIBS attestation)

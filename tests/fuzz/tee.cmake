@@ -1,0 +1,3 @@
+sealpod_fuzz(NAME eventlog LIBS tee)
+sealpod_fuzz(NAME tpm2 LIBS tee PRIVATE tee)
+sealpod_fuzz(NAME vtpm_evidence LIBS tee PRIVATE tee)
