@@ -57,6 +57,22 @@ RESULT x509_signed_by(const struct x509 *c, const struct key *issuer);
  */
 RESULT x509_verify(const struct x509_verify *v);
 
+/* ---- revocation lists, RFC 5280 section 5 ---- */
+struct x509_crl;
+/* One PEM or DER list; no trust. */
+RESULT x509_crl_parse(struct bytes pem_or_der, struct x509_crl **ret_crl);
+void x509_crl_free(struct x509_crl *c);
+void x509_crl_freep(struct x509_crl **c);
+int64_t x509_crl_this_update(const struct x509_crl *c);
+int64_t x509_crl_next_update(const struct x509_crl *c);
+/* Of the issuer's name, signed by it and current. Denials "crl.issuer", "crl.signature",
+ * "crl.expired", "crl.not-yet-valid", "crl.critical-extension"; a list without nextUpdate is
+ * malformed. */
+RESULT x509_crl_verify(const struct x509_crl *c, const struct x509 *issuer, int64_t now);
+/* For a verified list. Denials "certificate.revoked", and "crl.issuer" when the certificate is of
+ * another issuer. */
+RESULT x509_crl_check(const struct x509_crl *c, const struct x509 *cert);
+
 /* Self-signed CA and leaf certificates, for quickstart and tests. Serial numbers are random. */
 struct x509_make_extension {
 	const char *oid; /* dotted; replaces the one that would be made */
