@@ -42,9 +42,24 @@ RESULT pod_boot_id(char **ret_id)
 	return bytes_to_str(buf_bytes(&b), ret_id);
 }
 
+RESULT path_absolute(const char *path, char **ret_path)
+{
+	AUTO(auto_free) char *cwd = NULL;
+
+	if (path[0] == '/')
+		return str_dup(path, ret_path);
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return err_new(ERR_SYS, "current directory");
+	return path_join(cwd, path, ret_path);
+}
+
 RESULT pod_pods_dir(const char *run_dir, char **ret_path)
 {
-	return path_join(run_dir, "pods", ret_path);
+	AUTO(auto_free) char *absolute = NULL;
+
+	TRY(path_absolute(run_dir, &absolute));
+	return path_join(absolute, "pods", ret_path);
 }
 
 static RESULT own(struct pod_state *s)

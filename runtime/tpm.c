@@ -1,5 +1,7 @@
 #include "runtime/tpm.h"
 
+#include "pod_dir.h"
+
 #include <fcntl.h>
 
 #include <base/clock.h>
@@ -81,12 +83,10 @@ static RESULT make_authority(const char *dir)
 	return write_in(dir, TPM_CA_CERT, buf_bytes(&cert), 0644);
 }
 
-RESULT tpm_ca_prepare(const char *dir)
+static RESULT prepare_at(const char *dir)
 {
 	AUTO(auto_free) char *cert = NULL;
 
-	if (dir[0] != '/')
-		return err_new(ERR_USAGE, "directory of the TPM authority '%s': not absolute", dir);
 	TRY(path_join(dir, TPM_CA_CERT, &cert));
 	if (file_exists(cert))
 		return OK;
@@ -98,6 +98,14 @@ RESULT tpm_ca_prepare(const char *dir)
 		return OK;
 	struct err e = make_authority(dir);
 	return failed(e) ? err_add(e, "creating the TPM authority in %s", dir) : OK;
+}
+
+RESULT tpm_ca_prepare(const char *dir)
+{
+	AUTO(auto_free) char *absolute = NULL;
+
+	TRY(path_absolute(dir, &absolute));
+	return prepare_at(absolute);
 }
 
 RESULT tpm_ca_certificates(const char *dir, struct buf *pem)
