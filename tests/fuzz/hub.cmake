@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME hub_config LIBS hub PRIVATE hub)
