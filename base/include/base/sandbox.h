@@ -1,6 +1,7 @@
 /*
  * Irreversible: no_new_privs, capabilities dropped and the drop verified, Landlock when the kernel
- * has it, and a libseccomp allow-list whose default is to kill the process.
+ * has it, and a libseccomp allow-list whose default is to kill the process. A second, tighter
+ * sandbox inside the first works when the first allows seccomp, prctl, capget and capset.
  */
 #pragma once
 
@@ -23,6 +24,7 @@ struct sandbox {
 	const struct sandbox_path *paths; /* ended by .path NULL; NULL: no file system at all */
 	const int *keep_caps;		  /* CAP_* ended by -1; NULL: none */
 	bool allow_network;		  /* Landlock leaves TCP alone */
+	bool mounts;			  /* no Landlock: the kernel forbids mount(2) inside it */
 };
 
 /* The calls that every process of ours makes (memory, time, read/write, exit, signals). Included
