@@ -5,6 +5,7 @@
 #include <measured-boot/machine.h>
 #include <measured-boot/ovmf.h>
 #include <measured-boot/reference.h>
+#include <tee/eventlog.h>
 
 static const enum digest_alg bank = DIGEST_SHA256;
 
@@ -16,24 +17,14 @@ static const struct {
 #undef X
 };
 
-RESULT pcr_extend(struct digest_value *value, const struct digest_value *event)
-{
-	struct digest_value before = *value;
-
-	if (before.n == 0) {
-		before = (struct digest_value){ .alg = event->alg, .n = digest_size(event->alg) };
-	} else if (before.alg != event->alg) {
-		return err_new(ERR_STATE, "a PCR of one bank extended with a digest of another");
-	}
-	return digest2(event->alg, digest_bytes(&before), digest_bytes(event), value);
-}
+static const struct digest_value pcr_start = { .alg = DIGEST_SHA256, .n = DIGEST_SHA256_SIZE };
 
 static RESULT extend_with(struct digest_value *pcr, struct bytes data)
 {
 	struct digest_value event = { 0 };
 
 	TRY(digest(bank, data, &event));
-	return pcr_extend(pcr, &event);
+	return pcr_extend(pcr, digest_bytes(&event));
 }
 
 static RESULT extend_separator(struct digest_value *pcr)
@@ -47,9 +38,9 @@ static RESULT extend_separator(struct digest_value *pcr)
  * runs. (TCG PC Client PFP 3.3.4.5) */
 static RESULT pcr4(const struct digest_value *kernel, struct digest_value *ret)
 {
-	struct digest_value pcr = { 0 };
+	struct digest_value pcr = pcr_start;
 
-	TRY(pcr_extend(&pcr, kernel));
+	TRY(pcr_extend(&pcr, digest_bytes(kernel)));
 	TRY(extend_with(&pcr, bytes_str("Calling EFI Application from Boot Option")));
 	TRY(extend_separator(&pcr));
 	*ret = pcr;
@@ -70,12 +61,13 @@ static RESULT compute_kernel(
 static RESULT compute_cmdlines(struct boot_reference_values *v)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cmdlines); i++) {
-		struct reference_cmdline *c = &v->cmdlines[i];
+		struct boot_reference_cmdline *c = &v->cmdlines[i];
 		c->name = cmdlines[i].name;
 		c->text = cmdlines[i].text;
 		TRY(linux_cmdline_digest(c->text, bank, &c->digest));
-		TRY(pcr_extend(&c->pcr9, &c->digest));
-		TRY(pcr_extend(&c->pcr9, &v->initrd));
+		c->pcr9 = pcr_start;
+		TRY(pcr_extend(&c->pcr9, digest_bytes(&c->digest)));
+		TRY(pcr_extend(&c->pcr9, digest_bytes(&v->initrd)));
 	}
 	v->n_cmdlines = ARRAY_LEN(cmdlines);
 	return OK;
@@ -84,11 +76,11 @@ static RESULT compute_cmdlines(struct boot_reference_values *v)
 static RESULT pcr0(const struct boot_reference_values *v, const struct digest_value *pei,
 	struct digest_value *ret)
 {
-	struct digest_value pcr = { 0 };
+	struct digest_value pcr = pcr_start;
 
-	TRY(pcr_extend(&pcr, &v->crtm));
-	TRY(pcr_extend(&pcr, pei));
-	TRY(pcr_extend(&pcr, &v->dxe));
+	TRY(pcr_extend(&pcr, digest_bytes(&v->crtm)));
+	TRY(pcr_extend(&pcr, digest_bytes(pei)));
+	TRY(pcr_extend(&pcr, digest_bytes(&v->dxe)));
 	TRY(extend_separator(&pcr));
 	*ret = pcr;
 	return OK;
@@ -97,7 +89,7 @@ static RESULT pcr0(const struct boot_reference_values *v, const struct digest_va
 static RESULT compute_machines(const struct ovmf_volumes *volumes, struct boot_reference_values *v)
 {
 	for (unsigned cpus = 1; cpus <= MACHINE_CPUS_MAX; cpus++) {
-		struct reference_machine *m = &v->machines[cpus - 1];
+		struct boot_reference_machine *m = &v->machines[cpus - 1];
 		struct err e = ovmf_pei_digest(volumes, cpus, bank, &m->pei);
 		if (e.code == ERR_UNSUPPORTED)
 			return OK;

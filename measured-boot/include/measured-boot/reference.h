@@ -23,13 +23,13 @@ struct boot_reference_inputs {
 };
 
 /* The PEI volume of a machine with so many processors. */
-struct reference_machine {
+struct boot_reference_machine {
 	unsigned cpus;
 	struct digest_value pei;
 	struct digest_value pcr0;
 };
 
-struct reference_cmdline {
+struct boot_reference_cmdline {
 	const char *name, *text;    /* of cmdline.h */
 	struct digest_value digest; /* of the LoadOptions event */
 	struct digest_value pcr9;
@@ -39,11 +39,11 @@ struct reference_cmdline {
 struct boot_reference_values {
 	struct digest_value crtm, dxe;
 	struct digest_value pei; /* as it is in the file: for an OVMF that leaves it alone */
-	struct reference_machine machines[MACHINE_CPUS_MAX];
+	struct boot_reference_machine machines[MACHINE_CPUS_MAX];
 	size_t n_machines; /* 0 when the OVMF is not known to write into the volume */
 	struct digest_value kernel, pcr4; /* Authenticode, as QEMU patches it */
 	struct digest_value initrd;
-	struct reference_cmdline cmdlines[REFERENCE_CMDLINES_MAX];
+	struct boot_reference_cmdline cmdlines[REFERENCE_CMDLINES_MAX];
 	size_t n_cmdlines;
 };
 
@@ -53,6 +53,3 @@ RESULT boot_reference_compute(
 /* reference-values.json, deterministic. */
 RESULT boot_reference_print(const struct boot_reference_inputs *in,
 	const struct boot_reference_values *values, struct buf *json);
-
-/* value = H(value || event), from zeroes when value->n is 0. */
-RESULT pcr_extend(struct digest_value *value, const struct digest_value *event);

@@ -2,7 +2,7 @@
 
 #include <measured-boot/cmdline.h>
 #include <measured-boot/linux_boot.h>
-#include <measured-boot/reference.h>
+#include <tee/eventlog.h>
 
 enum {
 	KERNEL_SIZE = 0x2000,
@@ -115,29 +115,27 @@ static void test_limits(void **state)
 static void test_pcr_vectors(void **state)
 {
 	(void)state;
-	struct digest_value event = { 0 }, pcr = { 0 };
-	struct digest_value initrd = { .alg = DIGEST_SHA256, .n = 32 };
+	static const struct digest_value zero = { .alg = DIGEST_SHA256, .n = 32 };
+	struct digest_value event = { 0 }, pcr = zero, initrd = zero;
 
 	assert_ok(linux_load_options_digest("console=tty0", DIGEST_SHA256, &event));
-	assert_ok(pcr_extend(&pcr, &event));
-	assert_ok(pcr_extend(&pcr, &initrd));
+	assert_ok(pcr_extend(&pcr, digest_bytes(&event)));
+	assert_ok(pcr_extend(&pcr, digest_bytes(&initrd)));
 	assert_bytes_equal(digest_bytes(&pcr),
 		test_hex("eb4f7bca865807d3163b95174d6e66cfc74acf8b930a553e95ec94662cb6facd"));
 
-	pcr = (struct digest_value){ 0 };
+	pcr = zero;
 	static const uint8_t separator[4];
 	assert_ok(digest(
 		DIGEST_SHA256, bytes_str("Calling EFI Application from Boot Option"), &event));
-	assert_ok(pcr_extend(&pcr, &event));
+	assert_ok(pcr_extend(&pcr, digest_bytes(&event)));
 	assert_ok(digest(DIGEST_SHA256, BYTES_OF(separator), &event));
-	assert_ok(pcr_extend(&pcr, &event));
-	assert_ok(pcr_extend(&pcr, &initrd));
+	assert_ok(pcr_extend(&pcr, digest_bytes(&event)));
+	assert_ok(pcr_extend(&pcr, digest_bytes(&initrd)));
 	memset(initrd.v, 1, 32);
-	assert_ok(pcr_extend(&pcr, &initrd));
+	assert_ok(pcr_extend(&pcr, digest_bytes(&initrd)));
 	assert_bytes_equal(digest_bytes(&pcr),
 		test_hex("22116dee861aa6b44242ac469eab24cead344d52c77131f54ac1cac9d6a2408e"));
-	event.alg = DIGEST_SHA384;
-	assert_err(pcr_extend(&pcr, &event), ERR_STATE);
 }
 
 static void test_cmdlines(void **state)
