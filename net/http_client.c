@@ -29,12 +29,42 @@ struct hop {
 	bool foreign; /* another origin than the caller named: no credentials */
 };
 
-static RESULT set(CURL *easy, CURLcode code)
+/* Options of a handle, sticky like a buffer: the first failure stays. */
+struct setter {
+	CURL *easy;
+	CURLcode code;
+};
+
+static void set_number(struct setter *s, CURLoption option, long v)
 {
-	(void)easy;
-	return code == CURLE_OK ? OK : err_new(ERR_NOMEM, "libcurl: %s", curl_easy_strerror(code));
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(s->easy, option, v);
 }
-#define SET(option, value) TRY(set(easy, curl_easy_setopt(easy, (option), (value))))
+
+static void set_text(struct setter *s, CURLoption option, const char *v)
+{
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(s->easy, option, v);
+}
+
+static void set_object(struct setter *s, CURLoption option, void *v)
+{
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(s->easy, option, v);
+}
+
+static void set_callback(
+	struct setter *s, CURLoption option, size_t (*fn)(char *, size_t, size_t, void *))
+{
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(s->easy, option, fn);
+}
+
+static RESULT set_end(const struct setter *s)
+{
+	return s->code == CURLE_OK ? OK
+				   : err_new(ERR_NOMEM, "libcurl: %s", curl_easy_strerror(s->code));
+}
 
 static RESULT copy_or_empty(const char *from, char **to)
 {
@@ -67,6 +97,18 @@ static RESULT new_jar(struct http_client *c)
 	return OK;
 }
 
+static RESULT configure(struct http_client *c, const struct http_client_config *config)
+{
+	c->connect_timeout_ms =
+		config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	c->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_MS;
+	TRY(copy_or_empty(config->user_agent, &c->user_agent));
+	TRY(copy_or_empty(config->https_proxy, &c->https_proxy));
+	TRY(copy_or_empty(config->http_proxy, &c->http_proxy));
+	TRY(copy_or_empty(config->no_proxy, &c->no_proxy));
+	return load_roots(c, config);
+}
+
 RESULT http_client_new(const struct http_client_config *config, struct http_client **ret_client)
 {
 	AUTO(http_client_freep) struct http_client *c = calloc(1, sizeof(*c));
@@ -76,14 +118,7 @@ RESULT http_client_new(const struct http_client_config *config, struct http_clie
 	c->easy = curl_easy_init();
 	if (!c->easy)
 		return err_new(ERR_NOMEM, "libcurl");
-	TRY(load_roots(c, config));
-	TRY(copy_or_empty(config->user_agent, &c->user_agent));
-	TRY(copy_or_empty(config->https_proxy, &c->https_proxy));
-	TRY(copy_or_empty(config->http_proxy, &c->http_proxy));
-	TRY(copy_or_empty(config->no_proxy, &c->no_proxy));
-	c->connect_timeout_ms =
-		config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-	c->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_MS;
+	TRY(configure(c, config));
 	if (config->cookies)
 		TRY(new_jar(c));
 	*ret_client = TAKE(c);
@@ -130,69 +165,72 @@ static void auto_slist(struct curl_slist **l)
 	curl_slist_free_all(*l);
 }
 
-static RESULT set_tls(const struct http_client *c)
+static void set_tls(struct setter *s, const struct http_client *c)
 {
-	CURL *easy = c->easy;
-
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	if (!c->own_roots)
-		return OK;
 	struct curl_blob blob = { c->roots.p, c->roots.n, CURL_BLOB_NOCOPY };
 
+	set_number(s, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	set_number(s, CURLOPT_SSL_VERIFYPEER, 1);
+	set_number(s, CURLOPT_SSL_VERIFYHOST, 2);
+	if (!c->own_roots)
+		return;
 	/* Without this libcurl would trust its built-in directory besides the blob. */
-	SET(CURLOPT_CAPATH, NULL);
-	SET(CURLOPT_CAINFO_BLOB, &blob);
-	return OK;
+	set_text(s, CURLOPT_CAPATH, NULL);
+	set_object(s, CURLOPT_CAINFO_BLOB, &blob);
 }
 
-static RESULT set_client(const struct http_client *c, const struct hop *h, bool streams)
+static void set_timeouts(struct setter *s, const struct http_client *c, bool streams)
 {
-	CURL *easy = c->easy;
+	set_number(s, CURLOPT_CONNECTTIMEOUT_MS, c->connect_timeout_ms);
+	if (!streams) {
+		set_number(s, CURLOPT_TIMEOUT_MS, c->timeout_ms);
+		return;
+	}
+	set_number(s, CURLOPT_LOW_SPEED_LIMIT, 1);
+	set_number(s, CURLOPT_LOW_SPEED_TIME, (c->timeout_ms + 999) / 1000);
+}
+
+static RESULT set_client(struct setter *s, const struct http_client *c, const struct hop *h)
+{
 	AUTO(auto_curl_free) char *scheme = NULL;
 
 	if (curl_url_get(h->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
 		return err_new(ERR_NOMEM, "URL");
 	bool tls = strcmp(scheme, "https") == 0;
 
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, tls ? c->https_proxy : c->http_proxy); /* "": not the environment's */
-	SET(CURLOPT_NOPROXY, c->no_proxy);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, c->connect_timeout_ms);
+	set_text(s, CURLOPT_PROTOCOLS_STR, "http,https");
+	set_number(s, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	set_number(s, CURLOPT_FOLLOWLOCATION, 0);
+	/* An empty one: not the environment's. */
+	set_text(s, CURLOPT_PROXY, tls ? c->https_proxy : c->http_proxy);
+	set_text(s, CURLOPT_NOPROXY, c->no_proxy);
 	if (c->user_agent[0])
-		SET(CURLOPT_USERAGENT, c->user_agent);
+		set_text(s, CURLOPT_USERAGENT, c->user_agent);
 	if (c->cookies) {
-		SET(CURLOPT_SHARE, c->cookies);
-		SET(CURLOPT_COOKIEFILE, "");
+		set_object(s, CURLOPT_SHARE, c->cookies);
+		set_text(s, CURLOPT_COOKIEFILE, "");
 	}
-	if (streams) {
-		SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-		SET(CURLOPT_LOW_SPEED_TIME, (c->timeout_ms + 999) / 1000);
-	} else {
-		SET(CURLOPT_TIMEOUT_MS, c->timeout_ms);
-	}
-	return set_tls(c);
+	set_tls(s, c);
+	return OK;
 }
 
-static RESULT set_method(CURL *easy, const struct hop *h)
+static void set_method(struct setter *s, const struct hop *h)
 {
-	bool is_get = strcmp(h->method, "GET") == 0;
+	bool has_body =
+		h->body.n > 0 || strcmp(h->method, "POST") == 0 || strcmp(h->method, "PUT") == 0;
 
-	if (h->body.n == 0 && is_get)
-		return OK;
 	if (strcmp(h->method, "HEAD") == 0) {
-		SET(CURLOPT_NOBODY, 1L);
-		return OK;
+		set_number(s, CURLOPT_NOBODY, 1);
+		return;
 	}
-	if (h->body.n > 0 || strcmp(h->method, "POST") == 0 || strcmp(h->method, "PUT") == 0) {
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)h->body.n);
-		SET(CURLOPT_POSTFIELDS, h->body.n > 0 ? (const char *)h->body.p : "");
+	if (has_body) {
+		if (s->code == CURLE_OK)
+			s->code = curl_easy_setopt(
+				s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)h->body.n);
+		set_text(s, CURLOPT_POSTFIELDS, h->body.n > 0 ? (const char *)h->body.p : "");
 	}
-	SET(CURLOPT_CUSTOMREQUEST, h->method);
-	return OK;
+	if (has_body || strcmp(h->method, "GET") != 0)
+		set_text(s, CURLOPT_CUSTOMREQUEST, h->method);
 }
 
 static bool has_name(const char *header, const char *name)
@@ -212,8 +250,13 @@ static RESULT append(struct curl_slist **list, const char *line)
 	return OK;
 }
 
-static RESULT set_headers(
-	CURL *easy, const struct http_request *req, const struct hop *h, struct curl_slist **list)
+static bool is_for_origin_only(const char *header)
+{
+	return has_name(header, "Authorization") || has_name(header, "Cookie");
+}
+
+static RESULT make_headers(
+	const struct http_request *req, const struct hop *h, struct curl_slist **list)
 {
 	bool has_type = false;
 
@@ -224,33 +267,29 @@ static RESULT set_headers(
 
 		if (strpbrk(line, "\r\n"))
 			return err_new(ERR_FORMAT, "line break in a request header");
-		if (h->foreign && (has_name(line, "Authorization") || has_name(line, "Cookie")))
+		if (h->foreign && is_for_origin_only(line))
 			continue;
 		has_type = has_type || has_name(line, "Content-Type");
 		TRY(append(list, line));
 	}
 	/* libcurl would call every body a form. */
-	if (!has_type)
-		TRY(append(list, "Content-Type:"));
-	SET(CURLOPT_HTTPHEADER, *list);
-	return OK;
+	return has_type ? OK : append(list, "Content-Type:");
 }
 
-static RESULT set_transfer(CURL *easy, struct transfer *t)
+static void set_transfer(struct setter *s, struct transfer *t)
 {
 	char range[32];
 
 	t->skip = t->req->range_from;
 	if (t->skip > 0) {
 		(void)snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->skip);
-		SET(CURLOPT_RANGE, range);
+		set_text(s, CURLOPT_RANGE, range);
 	}
-	SET(CURLOPT_HEADERFUNCTION, transfer_on_header);
-	SET(CURLOPT_HEADERDATA, t);
-	SET(CURLOPT_WRITEFUNCTION, transfer_on_body);
-	SET(CURLOPT_WRITEDATA, t);
-	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	return OK;
+	set_callback(s, CURLOPT_HEADERFUNCTION, transfer_on_header);
+	set_object(s, CURLOPT_HEADERDATA, t);
+	set_callback(s, CURLOPT_WRITEFUNCTION, transfer_on_body);
+	set_object(s, CURLOPT_WRITEDATA, t);
+	set_number(s, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
 }
 
 static struct err explain(const struct hop *h, CURLcode code, const char *detail)
@@ -286,22 +325,25 @@ static RESULT attempt(struct http_client *c, const struct hop *h, struct transfe
 {
 	AUTO(auto_slist) struct curl_slist *headers = NULL;
 	char detail[CURL_ERROR_SIZE] = "";
-	CURL *easy = c->easy;
+	struct setter s = { .easy = c->easy };
 	long status = 0;
 	CURLcode code;
 
-	SET(CURLOPT_CURLU, h->url);
-	SET(CURLOPT_ERRORBUFFER, detail);
-	TRY(set_client(c, h, t->req->sink != NULL));
-	TRY(set_method(easy, h));
-	TRY(set_headers(easy, t->req, h, &headers));
-	TRY(set_transfer(easy, t));
-	code = curl_easy_perform(easy);
+	TRY(make_headers(t->req, h, &headers));
+	TRY(set_client(&s, c, h));
+	set_object(&s, CURLOPT_CURLU, h->url);
+	set_object(&s, CURLOPT_ERRORBUFFER, detail);
+	set_object(&s, CURLOPT_HTTPHEADER, headers);
+	set_timeouts(&s, c, t->req->sink != NULL);
+	set_method(&s, h);
+	set_transfer(&s, t);
+	TRY(set_end(&s));
+	code = curl_easy_perform(c->easy);
 	if (t->aborted)
 		return err_restore(&t->why);
 	if (code != CURLE_OK)
 		return explain(h, code, detail);
-	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	t->ret->status = (int)status;
 	return OK;
 }

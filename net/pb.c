@@ -21,7 +21,10 @@ RESULT pb_unpack_any(const ProtobufCMessageDescriptor *d, struct bytes in, void 
 	ProtobufCMessage *msg = NULL;
 
 	TRY(pb_unpack(d, in, &msg));
-	memcpy(ret_msg, &msg, sizeof(msg)); /* pointers to different types do not alias */
+	/* Copied: pointers to different types do not alias. */
+	void *p = msg;
+
+	memcpy(ret_msg, &p, sizeof(p));
 	return OK;
 }
 
@@ -48,7 +51,7 @@ void pb_freep(ProtobufCMessage **msg)
 
 void pb_free_any(void *ptr_to_msg)
 {
-	ProtobufCMessage *msg;
+	void *msg;
 
 	memcpy(&msg, ptr_to_msg, sizeof(msg));
 	pb_free(msg);

@@ -51,6 +51,12 @@ static void take_out(struct ttrpc_client *c, struct pending *p)
 	c->n_pending--;
 }
 
+static void move_to(struct ttrpc_client *c, struct pending *p, struct pending_list *list)
+{
+	take_out(c, p);
+	LIST_INSERT_HEAD(list, p, link);
+}
+
 /* The entry is no longer in the client, which may be gone afterwards. */
 static void report(struct pending *p, struct err e, struct bytes payload)
 {
@@ -92,10 +98,8 @@ static void fail_all(struct ttrpc_client *c, const char *why)
 
 	c->gone = true;
 	deadline_done(&c->deadline);
-	while ((p = LIST_FIRST(&c->pending)) != NULL) {
-		take_out(c, p);
-		LIST_INSERT_HEAD(&all, p, link);
-	}
+	while ((p = LIST_FIRST(&c->pending)) != NULL)
+		move_to(c, p, &all);
 	while ((p = LIST_FIRST(&all)) != NULL) {
 		LIST_REMOVE(p, link);
 		report(p, err_new(ERR_PEER, "%s", why), BYTES_NONE);
@@ -107,10 +111,9 @@ static void on_closed(void *arg)
 	fail_all(arg, "the peer closed the connection");
 }
 
-static uint64_t on_deadline(void *arg, uint64_t now)
+/* Moves what is due to `due`; the earliest of the rest, 0 for none. */
+static uint64_t sort_out_due(struct ttrpc_client *c, uint64_t now, struct pending_list *due)
 {
-	struct ttrpc_client *c = arg;
-	struct pending_list due = LIST_HEAD_INITIALIZER(due);
 	struct pending *p, *next;
 	uint64_t earliest = 0;
 
@@ -119,12 +122,21 @@ static uint64_t on_deadline(void *arg, uint64_t now)
 		if (p->due == 0)
 			continue;
 		if (p->due <= now) {
-			take_out(c, p);
-			LIST_INSERT_HEAD(&due, p, link);
+			move_to(c, p, due);
 		} else if (earliest == 0 || p->due < earliest) {
 			earliest = p->due;
 		}
 	}
+	return earliest;
+}
+
+static uint64_t on_deadline(void *arg, uint64_t now)
+{
+	struct ttrpc_client *c = arg;
+	struct pending_list due = LIST_HEAD_INITIALIZER(due);
+	uint64_t earliest = sort_out_due(c, now, &due);
+	struct pending *p;
+
 	/* Set before the calls are reported: the client may be freed from there. */
 	if (earliest > 0)
 		err_ignore(deadline_need(&c->deadline, earliest));

@@ -204,6 +204,9 @@ RESULT ttrpc_response_parse(struct bytes response, struct buf *out)
 	}
 	saved.code = err_code_of_ttrpc((enum ttrpc_code)r->status->code);
 	copy(saved.text, sizeof(saved.text), r->status->message);
+	if (saved.text[0] == '\0')
+		(void)snprintf(saved.text, sizeof(saved.text), "status %d without a message",
+			r->status->code);
 	parse_denial(r->status, &saved);
 	return err_restore(&saved);
 }

@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 
 enum {
-	READ_SIZE = 64 * 1024
+	READ_SIZE = 64 * 1024,
+	BUFFER_KEPT_MAX = 2 * READ_SIZE,   /* an empty buffer that is larger is released */
+	OUT_BUFFER_MAX = 2 * TTRPC_OUT_MAX /* with what is written and not yet cut off */
 };
 
 struct ttrpc_stream {
@@ -184,7 +186,7 @@ static void flush(struct ttrpc_stream *s)
 		ttrpc_stream_break(s);
 	if (queued(s) == 0) {
 		s->out_at = 0;
-		if (s->out.size > 2 * READ_SIZE)
+		if (s->out.size > BUFFER_KEPT_MAX)
 			buf_done(&s->out);
 		else
 			buf_clear(&s->out);
@@ -275,7 +277,7 @@ static bool take_frame(struct ttrpc_stream *s, struct ttrpc_frame *f, struct buf
 
 static void compact_input(struct ttrpc_stream *s)
 {
-	if (s->in_at == s->in.n && s->in.size > 2 * READ_SIZE)
+	if (s->in_at == s->in.n && s->in.size > BUFFER_KEPT_MAX)
 		buf_done(&s->in);
 	else
 		buf_consume(&s->in, s->in_at);
@@ -360,7 +362,7 @@ RESULT ttrpc_stream_new(const struct ttrpc_stream_config *c, struct ttrpc_stream
 	s->c = *c;
 	s->fd = TAKE_FD(fd);
 	s->in = BUF_INIT(TTRPC_HEADER_SIZE + TTRPC_MESSAGE_MAX + READ_SIZE);
-	s->out = BUF_INIT(2 * TTRPC_OUT_MAX);
+	s->out = BUF_INIT(OUT_BUFFER_MAX);
 	TRY(set_up(s));
 	*ret_stream = TAKE(s);
 	return OK;

@@ -30,6 +30,6 @@ void pb_freep(ProtobufCMessage **msg);
  *	TRY(PB_UNPACK(agent__oomevent, in, &event));
  */
 #define PB_UNPACK(name, in, ret)                                                                   \
-	((void)sizeof(&(*(ret))->base), pb_unpack_any(&name##__descriptor, (in), (ret)))
+	((void)sizeof((*(ret))->base), pb_unpack_any(&name##__descriptor, (in), (ret)))
 RESULT pb_unpack_any(const ProtobufCMessageDescriptor *d, struct bytes in, void *ret_msg);
 void pb_free_any(void *ptr_to_msg);
