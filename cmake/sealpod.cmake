@@ -36,6 +36,9 @@ endfunction()
 #   [PKG ...] [LINK_OPTIONS -Wl,--wrap=malloc] [ENV A=b ...])
 # One cmocka program. PRIVATE names modules whose private headers the test may include.
 function(sealpod_test)
+	if(SEALPOD_HARDEN)
+		return() # unit tests belong to the sanitized build
+	endif()
 	cmake_parse_arguments(T "" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS;PRIVATE;PKG;LINK_OPTIONS;ENV" ${ARGN})
 	add_executable(${T_NAME} ${T_SOURCES})
 	target_link_libraries(${T_NAME} PRIVATE ${T_LIBS} test_util)
@@ -57,6 +60,9 @@ endfunction()
 # sealpod_fuzz(NAME json LIBS base [PRIVATE mod]): tests/fuzz/fuzz_json.c holds only
 # LLVMFuzzerTestOneInput; ctest replays tests/fuzz/corpus/json/, the fuzz preset links libFuzzer.
 function(sealpod_fuzz)
+	if(SEALPOD_HARDEN)
+		return()
+	endif()
 	cmake_parse_arguments(F "" "NAME" "LIBS;PRIVATE;PKG" ${ARGN})
 	set(target fuzz_${F_NAME})
 	set(source ${CMAKE_SOURCE_DIR}/tests/fuzz/${target}.c)
