@@ -3,4 +3,4 @@
 
 #include <base/cli.h>
 
-extern const struct cli_command cmd_run, cmd_pod, cmd_kbs, cmd_initdata;
+extern const struct cli_command cmd_run, cmd_pod, cmd_kbs, cmd_initdata, cmd_image;

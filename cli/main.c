@@ -10,6 +10,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_pod,
 	&cmd_kbs,
 	&cmd_initdata,
+	&cmd_image,
 	NULL,
 };
 

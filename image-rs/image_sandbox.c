@@ -28,7 +28,7 @@ enum {
 	LAYER_SYSCALLS, "capget", "capset", "fork", "fsync", "fdatasync", "getpid", "getppid",     \
 		"kill", "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self",  \
 		"mkdir", "rename", "renameat", "renameat2", "rmdir", "seccomp", "setrlimit",       \
-		"prlimit64", "unlink", "vfork", "wait4", "waitid", "pidfd_open",                   \
+		"statfs", "prlimit64", "unlink", "vfork", "wait4", "waitid", "pidfd_open",         \
 		"pidfd_send_signal"
 
 static const char *const layer_syscalls[] = { LAYER_SYSCALLS, NULL };

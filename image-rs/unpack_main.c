@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <base/log.h>
 #include <base/secret.h>
@@ -30,9 +31,9 @@ int main(int argc, char **argv)
 	struct err e = check_socket();
 	if (!failed(e))
 		e = secret_harden_process();
-	if (!failed(e))
-		e = unpack_serve(UNPACK_FD);
 	if (failed(e))
 		log_failure(LOG_MODULE, "failure", e);
-	return err_exit_status(e.code);
+	else
+		e = unpack_serve(UNPACK_FD); /* the hub logs what it is told */
+	_exit(err_exit_status(e.code)); /* what exit handlers do is not allowed here any more */
 }

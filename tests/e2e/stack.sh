@@ -78,7 +78,7 @@ push_plain() { # LAYOUT-REF NAME:TAG
 	skopeo copy -q --insecure-policy --dest-cert-dir "$S/certs" "$1" "docker://$REG/$2"
 }
 sign_image() { # NAME:TAG [KEY]
-	"$SEALPOD" image sign --key "${2:-$S/cosign.key}" --ca "$KBS_DIR/tls-ca.pem" "docker://$REG/$1" >/dev/null
+	"$SEALPOD" image sign --key "${2:-$S/cosign.key}" --as "$GREG/$1" --ca "$KBS_DIR/tls-ca.pem" "docker://$REG/$1" >/dev/null
 }
 
 stack_images() {
