@@ -613,6 +613,56 @@ static void test_unlogged_extend(void **state)
 	}
 }
 
+/* ---- a real boot: OVMF, swtpm and QEMU with the shipped kernel and command line ---- */
+static void load_real_boot(struct handshake *h)
+{
+	AUTO(buf_done) struct buf log =
+		test_file(test_source("tests/unit/tee/data/ovmf-direct-boot.bin"));
+	AUTO(eventlog_done) struct eventlog l = { 0 };
+
+	vtpm_gen_log_start(&h->g);
+	buf_clear(&h->g.log);
+	buf_put(&h->g.log, buf_bytes(&log));
+	assert_ok(eventlog_parse(buf_bytes(&log), EVENTLOG_EXACT, &l));
+	for (uint32_t pcr = 0; pcr < 10; pcr++)
+		assert_ok(eventlog_replay(&l, DIGEST_SHA256, pcr, &h->g.pcr[pcr]));
+	vtpm_gen_bind_initdata(&h->g, digest_bytes(&h->initdata));
+}
+
+static void test_real_boot(void **state)
+{
+	/* What the guest read from its TPM. */
+	static const struct {
+		unsigned pcr;
+		const char *value;
+	} read[] = {
+		{ 0, "9a79bbc46e09197e6d37e39f02ff776a2d078af8dfc9e5041cf6f61fe9b927a9" },
+		{ 1, "8e9d1fe23131f12d6a523e9c32eb3223d4dc25e14eb5fd60163e7ba8de0f248c" },
+		{ 4, "819c86e945d44f0158b3a431c3b351705fdb741038b566c9558d8558751bd1cb" },
+		{ 5, "a5ceb755d043f32431d63e39f5161464620a3437280494b5850dc1b47cc074e0" },
+		{ 7, "65caf8dd1e0ea7a6347b635d2b379c93b9a1351edc2afc3ecda700e534eb3068" },
+		{ 9, "d762849dccc532916dd2134e0bb13cbf86a42dceac3c8f4331b928beca3648b9" },
+	};
+	AUTO(claims_done) struct claims c = { 0 };
+	struct handshake h;
+
+	(void)state;
+	start(&h);
+	load_real_boot(&h);
+	for (size_t i = 0; i < ARRAY_LEN(read); i++)
+		assert_bytes_equal(digest_bytes(&h.g.pcr[read[i].pcr]), test_hex(read[i].value));
+	assert_ok(challenge(&h));
+	vtpm_gen_evidence(&h.g, digest_bytes(&h.report_data), h.extra, &h.e);
+	assert_ok(verify(&h, &c));
+	assert_string_equal(text_of(&c, "tpm.kernel"),
+		"ec1e8a80260a6abb2d58e9a69363fddfcd2e8c248981fafb06a322ff7d797fff");
+	assert_int_equal(claims_get(&c, "tpm.firmware")->list.n, 2);
+	assert_non_null(claims_get(&c, "tpm.crtm"));
+	assert_non_null(claims_get(&c, "tpm.cmdline_digest"));
+	assert_non_null(claims_get(&c, "tpm.initrd"));
+	finish(&h);
+}
+
 /* ---- every byte ---- */
 struct flip {
 	struct handshake h;
@@ -742,6 +792,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_events),
 		cmocka_unit_test(test_free_registers),
 		cmocka_unit_test(test_unlogged_extend),
+		cmocka_unit_test(test_real_boot),
 		cmocka_unit_test(test_flips),
 		cmocka_unit_test(test_malformed_evidence),
 		cmocka_unit_test(test_bad_pcr_list),
