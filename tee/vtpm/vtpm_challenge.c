@@ -7,6 +7,9 @@ enum {
 	STATE_VERSION = 1
 };
 
+#define OID_EXT_KEY_USAGE  "2.5.29.37"
+#define OID_EK_CERTIFICATE "2.23.133.8.1"
+
 /* "sealpod-tpm" of the auth request's extra-params */
 struct hello {
 	struct buf ek_cert, ek_public, ak_public;
@@ -62,11 +65,27 @@ RESULT vtpm_state_parse(struct bytes in, struct vtpm_state *ret_state)
 	return OK;
 }
 
+/*
+ * EK Credential Profile 3.2: tcg-kp-EKCertificate. The same authorities certify AKs too;
+ * certificates older than the profile name no purpose at all.
+ */
+static struct err check_purpose(const struct x509 *cert)
+{
+	AUTO(buf_done) struct buf purposes = BUF_INIT(VTPM_EK_CERT_MAX);
+	struct err e = x509_extension(cert, OID_EXT_KEY_USAGE, &purposes);
+
+	if (e.code == ERR_NOT_FOUND || (!failed(e) && x509_has_eku(cert, OID_EK_CERTIFICATE)))
+		return OK;
+	return tee_deny(DENY_VTPM_EK_UNTRUSTED, "ek_cert.extKeyUsage", OID_EK_CERTIFICATE,
+		"other purposes");
+}
+
 RESULT vtpm_ek_verify(const struct x509 *cert, const struct tee_anchors *anchors, int64_t now,
 	bool *ret_simulated)
 {
 	struct x509_verify v = { .leaf = cert, .anchors = &anchors->hardware, .now = now };
 
+	TRY(check_purpose(cert));
 	if (anchors->hardware.n > 0 && !failed(x509_verify(&v))) {
 		*ret_simulated = false;
 		return OK;

@@ -56,6 +56,10 @@ static void make_ca(struct vtpm_gen *g)
 
 static void certify(struct vtpm_gen *g)
 {
+	/* tcg-kp-EKCertificate 2.23.133.8.1 */
+	static const uint8_t purpose[] = { 0x30, 7, 6, 5, 0x67, 0x81, 5, 8, 1 };
+	const struct x509_make_extension purposes = { .oid = "2.5.29.37",
+		.value = BYTES_OF(purpose) };
 	AUTO(buf_done) struct buf pem = BUF_INIT(SMALL_MAX);
 	AUTO(buf_done) struct buf der = BUF_INIT(SMALL_MAX);
 	AUTO(x509_list_done) struct x509_list leaf = { 0 };
@@ -65,6 +69,8 @@ static void certify(struct vtpm_gen *g)
 		.not_after = GEN_NOW + GEN_YEAR,
 		.subject_key = g->ek,
 		.issuer = g->anchors.software.v[0],
+		.extensions = &purposes,
+		.n_extensions = 1,
 		.issuer_key = g->ca_key,
 	};
 
