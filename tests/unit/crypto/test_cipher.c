@@ -1,3 +1,4 @@
+#include "queue.h"
 #include "util.h"
 
 #include <base/encode.h>
@@ -370,18 +371,18 @@ static void test_kdfa(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gcm),
-		cmocka_unit_test(test_gcm_empty),
-		cmocka_unit_test(test_gcm_each_flip),
-		cmocka_unit_test(test_gcm_refuses),
-		cmocka_unit_test(test_gcm_annotation_packet),
-		cmocka_unit_test(test_ctr),
-		cmocka_unit_test(test_layer_hmac),
-		cmocka_unit_test(test_cfb),
-		cmocka_unit_test(test_key_wrap),
-		cmocka_unit_test(test_key_wrap_refuses),
-		cmocka_unit_test(test_concat_kdf),
-		cmocka_unit_test(test_kdfa),
+		cmocka_unit_test_teardown(test_gcm, queue_is_empty),
+		cmocka_unit_test_teardown(test_gcm_empty, queue_is_empty),
+		cmocka_unit_test_teardown(test_gcm_each_flip, queue_is_empty),
+		cmocka_unit_test_teardown(test_gcm_refuses, queue_is_empty),
+		cmocka_unit_test_teardown(test_gcm_annotation_packet, queue_is_empty),
+		cmocka_unit_test_teardown(test_ctr, queue_is_empty),
+		cmocka_unit_test_teardown(test_layer_hmac, queue_is_empty),
+		cmocka_unit_test_teardown(test_cfb, queue_is_empty),
+		cmocka_unit_test_teardown(test_key_wrap, queue_is_empty),
+		cmocka_unit_test_teardown(test_key_wrap_refuses, queue_is_empty),
+		cmocka_unit_test_teardown(test_concat_kdf, queue_is_empty),
+		cmocka_unit_test_teardown(test_kdfa, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 #include "crl.h"
+#include "queue.h"
 #include "util.h"
 
 #include <base/clock.h>
@@ -187,13 +188,13 @@ static void test_each_flip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_revoked_and_not),
-		cmocka_unit_test(test_wrong_issuer),
-		cmocka_unit_test(test_dates),
-		cmocka_unit_test(test_critical_extension),
-		cmocka_unit_test(test_refused_forms),
-		cmocka_unit_test(test_real),
-		cmocka_unit_test(test_each_flip),
+		cmocka_unit_test_teardown(test_revoked_and_not, queue_is_empty),
+		cmocka_unit_test_teardown(test_wrong_issuer, queue_is_empty),
+		cmocka_unit_test_teardown(test_dates, queue_is_empty),
+		cmocka_unit_test_teardown(test_critical_extension, queue_is_empty),
+		cmocka_unit_test_teardown(test_refused_forms, queue_is_empty),
+		cmocka_unit_test_teardown(test_real, queue_is_empty),
+		cmocka_unit_test_teardown(test_each_flip, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include "queue.h"
 #include "util.h"
 
 #include <crypto/digest.h>
@@ -170,12 +171,12 @@ static void test_hmac_pieces_and_empty_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_unknown_names),
-		cmocka_unit_test(test_oci),
-		cmocka_unit_test(test_hmac),
-		cmocka_unit_test(test_hmac_pieces_and_empty_key),
+		cmocka_unit_test_teardown(test_known, queue_is_empty),
+		cmocka_unit_test_teardown(test_pieces, queue_is_empty),
+		cmocka_unit_test_teardown(test_unknown_names, queue_is_empty),
+		cmocka_unit_test_teardown(test_oci, queue_is_empty),
+		cmocka_unit_test_teardown(test_hmac, queue_is_empty),
+		cmocka_unit_test_teardown(test_hmac_pieces_and_empty_key, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "jwe_internal.h"
 #include "kdf_internal.h"
+#include "queue.h"
 #include "util.h"
 
 #include <base/encode.h>
@@ -224,14 +225,14 @@ static void test_concat_kdf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_broker_answer),
-		cmocka_unit_test(test_each_flip),
-		cmocka_unit_test(test_round_trips),
-		cmocka_unit_test(test_sealing_is_random),
-		cmocka_unit_test(test_seal_refuses),
-		cmocka_unit_test(test_refused_headers),
-		cmocka_unit_test(test_refused_forms),
-		cmocka_unit_test(test_concat_kdf),
+		cmocka_unit_test_teardown(test_broker_answer, queue_is_empty),
+		cmocka_unit_test_teardown(test_each_flip, queue_is_empty),
+		cmocka_unit_test_teardown(test_round_trips, queue_is_empty),
+		cmocka_unit_test_teardown(test_sealing_is_random, queue_is_empty),
+		cmocka_unit_test_teardown(test_seal_refuses, queue_is_empty),
+		cmocka_unit_test_teardown(test_refused_headers, queue_is_empty),
+		cmocka_unit_test_teardown(test_refused_forms, queue_is_empty),
+		cmocka_unit_test_teardown(test_concat_kdf, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

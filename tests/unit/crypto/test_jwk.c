@@ -1,3 +1,4 @@
+#include "queue.h"
 #include "util.h"
 
 #include <base/encode.h>
@@ -192,10 +193,10 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_and_print),
-		cmocka_unit_test(test_thumbprints),
-		cmocka_unit_test(test_runtime_data),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test_teardown(test_parse_and_print, queue_is_empty),
+		cmocka_unit_test_teardown(test_thumbprints, queue_is_empty),
+		cmocka_unit_test_teardown(test_runtime_data, queue_is_empty),
+		cmocka_unit_test_teardown(test_refused, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

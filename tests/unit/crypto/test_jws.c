@@ -1,3 +1,4 @@
+#include "queue.h"
 #include "util.h"
 
 #include <base/encode.h>
@@ -279,13 +280,13 @@ static void test_claims(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_wrong_key),
-		cmocka_unit_test(test_sign),
-		cmocka_unit_test(test_sign_refuses),
-		cmocka_unit_test(test_refused_headers),
-		cmocka_unit_test(test_refused_forms),
-		cmocka_unit_test(test_claims),
+		cmocka_unit_test_teardown(test_known, queue_is_empty),
+		cmocka_unit_test_teardown(test_wrong_key, queue_is_empty),
+		cmocka_unit_test_teardown(test_sign, queue_is_empty),
+		cmocka_unit_test_teardown(test_sign_refuses, queue_is_empty),
+		cmocka_unit_test_teardown(test_refused_headers, queue_is_empty),
+		cmocka_unit_test_teardown(test_refused_forms, queue_is_empty),
+		cmocka_unit_test_teardown(test_claims, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 #include "keys.h"
+#include "queue.h"
 #include "util.h"
 
 #include <crypto/key.h>
@@ -338,17 +339,17 @@ static void test_numbers_of_another_type(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_same_key),
-		cmocka_unit_test(test_refused_forms),
-		cmocka_unit_test(test_der_prefixes),
-		cmocka_unit_test(test_generate_and_export),
-		cmocka_unit_test(test_ec_numbers),
-		cmocka_unit_test(test_invalid_points),
-		cmocka_unit_test(test_invalid_scalars),
-		cmocka_unit_test(test_rsa_numbers),
-		cmocka_unit_test(test_ed25519_raw),
-		cmocka_unit_test(test_numbers_of_another_type),
+		cmocka_unit_test_teardown(test_forms, queue_is_empty),
+		cmocka_unit_test_teardown(test_same_key, queue_is_empty),
+		cmocka_unit_test_teardown(test_refused_forms, queue_is_empty),
+		cmocka_unit_test_teardown(test_der_prefixes, queue_is_empty),
+		cmocka_unit_test_teardown(test_generate_and_export, queue_is_empty),
+		cmocka_unit_test_teardown(test_ec_numbers, queue_is_empty),
+		cmocka_unit_test_teardown(test_invalid_points, queue_is_empty),
+		cmocka_unit_test_teardown(test_invalid_scalars, queue_is_empty),
+		cmocka_unit_test_teardown(test_rsa_numbers, queue_is_empty),
+		cmocka_unit_test_teardown(test_ed25519_raw, queue_is_empty),
+		cmocka_unit_test_teardown(test_numbers_of_another_type, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

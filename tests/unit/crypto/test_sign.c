@@ -1,3 +1,4 @@
+#include "queue.h"
 #include "util.h"
 
 #include <crypto/key.h>
@@ -248,12 +249,12 @@ static void test_oaep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_each_algorithm),
-		cmocka_unit_test(test_needs_private_and_room),
-		cmocka_unit_test(test_ecdsa_forms),
-		cmocka_unit_test(test_ecdh),
-		cmocka_unit_test(test_oaep),
+		cmocka_unit_test_teardown(test_known, queue_is_empty),
+		cmocka_unit_test_teardown(test_each_algorithm, queue_is_empty),
+		cmocka_unit_test_teardown(test_needs_private_and_room, queue_is_empty),
+		cmocka_unit_test_teardown(test_ecdsa_forms, queue_is_empty),
+		cmocka_unit_test_teardown(test_ecdh, queue_is_empty),
+		cmocka_unit_test_teardown(test_oaep, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

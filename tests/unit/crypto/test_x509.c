@@ -1,3 +1,4 @@
+#include "queue.h"
 #include "util.h"
 
 #include <crypto/x509.h>
@@ -617,23 +618,23 @@ static void test_each_flip_of_the_leaf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_far_dates),
-		cmocka_unit_test(test_parse_prefixes_and_flips),
-		cmocka_unit_test(test_ber_is_refused),
-		cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_list_limits),
-		cmocka_unit_test(test_make_refuses),
-		cmocka_unit_test(test_serials_differ),
-		cmocka_unit_test(test_every_key_type_signs),
-		cmocka_unit_test(test_good_chains),
-		cmocka_unit_test(test_bad_chains),
-		cmocka_unit_test(test_wrong_signature),
-		cmocka_unit_test(test_wrong_issuer),
-		cmocka_unit_test(test_critical_that_caller_handles),
-		cmocka_unit_test(test_demanded_eku),
-		cmocka_unit_test(test_endorsement_key),
-		cmocka_unit_test(test_each_flip_of_the_leaf),
+		cmocka_unit_test_teardown(test_fields, queue_is_empty),
+		cmocka_unit_test_teardown(test_far_dates, queue_is_empty),
+		cmocka_unit_test_teardown(test_parse_prefixes_and_flips, queue_is_empty),
+		cmocka_unit_test_teardown(test_ber_is_refused, queue_is_empty),
+		cmocka_unit_test_teardown(test_lists, queue_is_empty),
+		cmocka_unit_test_teardown(test_list_limits, queue_is_empty),
+		cmocka_unit_test_teardown(test_make_refuses, queue_is_empty),
+		cmocka_unit_test_teardown(test_serials_differ, queue_is_empty),
+		cmocka_unit_test_teardown(test_every_key_type_signs, queue_is_empty),
+		cmocka_unit_test_teardown(test_good_chains, queue_is_empty),
+		cmocka_unit_test_teardown(test_bad_chains, queue_is_empty),
+		cmocka_unit_test_teardown(test_wrong_signature, queue_is_empty),
+		cmocka_unit_test_teardown(test_wrong_issuer, queue_is_empty),
+		cmocka_unit_test_teardown(test_critical_that_caller_handles, queue_is_empty),
+		cmocka_unit_test_teardown(test_demanded_eku, queue_is_empty),
+		cmocka_unit_test_teardown(test_endorsement_key, queue_is_empty),
+		cmocka_unit_test_teardown(test_each_flip_of_the_leaf, queue_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, free_keys);
