@@ -10,7 +10,8 @@ static size_t name_length(const char *variable)
 static char **env_find(const struct strv *env, const char *name, size_t name_len)
 {
 	for (size_t i = 0; i < env->n; i++)
-		if (name_length(env->v[i]) == name_len && memcmp(env->v[i], name, name_len) == 0)
+		if (bytes_compare(bytes_of(env->v[i], name_length(env->v[i])),
+			    bytes_of(name, name_len)) == 0)
 			return &env->v[i];
 	return NULL;
 }

@@ -1,0 +1,82 @@
+#include "api.h"
+
+#include "hub.h"
+#include "requests.h"
+
+#define AGENT  "grpc.AgentService"
+#define HEALTH "grpc.Health"
+
+/* service, method, function */
+#define METHODS(X)                                                                                 \
+	X(HEALTH, Check, guest_health)                                                             \
+	X(HEALTH, Version, guest_version)                                                          \
+	X(AGENT, CreateSandbox, sandbox_create)                                                    \
+	X(AGENT, DestroySandbox, sandbox_destroy)                                                  \
+	X(AGENT, CreateContainer, lifecycle_create)                                                \
+	X(AGENT, StartContainer, lifecycle_start)                                                  \
+	X(AGENT, RemoveContainer, lifecycle_remove)                                                \
+	X(AGENT, ExecProcess, exec_process)                                                        \
+	X(AGENT, SignalProcess, tasks_signal)                                                      \
+	X(AGENT, WaitProcess, tasks_wait)                                                          \
+	X(AGENT, WriteStdin, tasks_write)                                                          \
+	X(AGENT, ReadStdout, tasks_read_stdout)                                                    \
+	X(AGENT, ReadStderr, tasks_read_stderr)                                                    \
+	X(AGENT, CloseStdin, tasks_close_stdin)                                                    \
+	X(AGENT, TtyWinResize, tasks_resize)                                                       \
+	X(AGENT, StatsContainer, stats_container)                                                  \
+	X(AGENT, UpdateContainer, stats_update)                                                    \
+	X(AGENT, UpdateInterface, network_interface)                                               \
+	X(AGENT, UpdateRoutes, network_routes)                                                     \
+	X(AGENT, ListInterfaces, network_list_interfaces)                                          \
+	X(AGENT, ListRoutes, network_list_routes)                                                  \
+	X(AGENT, AddARPNeighbors, network_neighbours)                                              \
+	X(AGENT, SetGuestDateTime, guest_set_clock)                                                \
+	X(AGENT, ReseedRandomDev, guest_reseed)                                                    \
+	X(AGENT, GetGuestDetails, guest_details)                                                   \
+	X(AGENT, OnlineCPUMem, guest_online)
+
+#define X(service, method, function)                                                               \
+	static void on_##method(void *arg, struct ttrpc_call *call, struct bytes payload)          \
+	{                                                                                          \
+		function(arg, call, payload);                                                      \
+	}
+METHODS(X)
+#undef X
+
+static const struct ttrpc_method methods[] = {
+#define X(service, method, function) { service, #method, on_##method },
+	METHODS(X)
+#undef X
+};
+
+const char *const api_methods[] = {
+#define X(service, method, function) #method,
+	METHODS(X)
+#undef X
+		NULL
+};
+
+const struct effects effects_real = {
+	.run = effect_run,
+	.pull = hub_pull,
+	.namespaces = effect_namespaces,
+	.interface_set = effect_interface,
+	.routes_add = effect_routes,
+	.neighbours_add = effect_neighbours,
+	.clock_set = effect_clock,
+	.random_add = effect_random,
+	.cpus_online = effect_cpus,
+};
+
+RESULT api_server_new(struct agent *a, struct ttrpc_server **ret_server)
+{
+	const struct ttrpc_server_config c = {
+		.methods = methods,
+		.n_methods = ARRAY_LEN(methods),
+		.arg = a,
+		/* What Kata's runtimes take for "this agent cannot do that". */
+		.unknown_method = TTRPC_UNIMPLEMENTED,
+	};
+
+	return ttrpc_server_new(a->loop, &c, ret_server);
+}

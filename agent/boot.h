@@ -1,0 +1,27 @@
+/* PID 1 of the guest: everything before the first request, and the end. */
+#pragma once
+
+#include <base/json.h>
+#include <crypto/digest.h>
+
+/* File systems that programs expect. The root is bound over itself and moved to "/", because
+ * pivot_root(2), which crun uses, does not work on the root that the kernel starts from. */
+RESULT boot_mounts(void);
+
+/* Lines "GROUP PATH" of the modules file, in order; those of `group`. A module that does not load
+ * is an error only when `required`. */
+RESULT boot_modules(const char *file, const char *group, bool required);
+/* One line of it, for tests. ERR_FORMAT; the group or the path may not be empty. */
+RESULT boot_module_line(struct bytes line, struct bytes *ret_group, struct bytes *ret_path);
+
+/* Loopback up, and what containerd sets for every pod: low ports and ping for everybody. */
+RESULT boot_network(void);
+
+/* Writes the reason to the console, syncs and switches the machine off. */
+_Noreturn void boot_power_off(const char *reason);
+
+/*
+ * The initdata image: the first block device below <root>/sys/class/block whose first 8 bytes are
+ * "initdata" (Kata). ERR_NOT_FOUND without one. `root` is "" in a guest.
+ */
+RESULT boot_find_initdata(const char *root, struct buf *ret_toml);

@@ -1,0 +1,21 @@
+/* The hub process (keys, attestation, images) and the pulls that it does for us. */
+#pragma once
+
+#include "agent.h"
+
+struct hub_config {
+	const char *program;  /* NULL: somebody else listens at the address already (tests) */
+	const char *platform; /* "vtpm", ..., "none" */
+	const char *initdata; /* files; NULL: none */
+	const char *cdh_config;
+	const char *aa_config;
+	int log_fd; /* its standard error */
+};
+
+/* Starts it; pulls asked for before it listens wait. */
+RESULT hub_new(struct agent *a, const struct hub_config *c, struct hub **ret_hub);
+void hub_freep(struct hub **h);
+/* The hub has ended or never listened: nothing can be pulled any more. OK while it works. */
+RESULT hub_health(const struct hub *h);
+/* struct effects.pull */
+RESULT hub_pull(struct agent *a, const char *image, const char *bundle, pull_fn *fn, void *arg);

@@ -1,0 +1,375 @@
+#include "reply.h"
+#include "requests.h"
+
+#include <fcntl.h>
+
+#include <base/clock.h>
+#include <base/file.h>
+
+#define LOG_MODULE "agent"
+#include <base/log.h>
+
+static void log_stage(const struct container *c, const char *stage)
+{
+	log_info("stage", "stage=%s took_ms=%llu container=%s", stage,
+		(unsigned long long)(clock_boottime_ms() - c->started_ms), c->id);
+}
+
+/* The request ends here; a container that could not be made leaves nothing behind. */
+static void create_failed(struct container *c, struct err e)
+{
+	struct ttrpc_call *call = TAKE(c->op);
+
+	log_failure(LOG_MODULE, "create", e);
+	ttrpc_fail(call, e);
+	container_free(c);
+}
+
+static RESULT finish_create(struct container *c, const struct stdio *s)
+{
+	AUTO(auto_free) char *pid_file = NULL;
+
+	TRY(path_join(c->dir, "pid", &pid_file));
+	TRY(stdio_take_console(c->tasks, s));
+	return task_started(c->tasks, pid_file);
+}
+
+struct creation { /* between crun's start and its end */
+	struct container *container;
+	struct stdio stdio;
+};
+
+static void on_created(void *arg, int status)
+{
+	AUTO(auto_free) struct creation *n = arg;
+	AUTO(stdio_done) struct stdio s = n->stdio;
+	struct container *c = n->container;
+	struct err e = status == 0 ? finish_create(c, &s) : crun_error(c->dir, "create", status);
+
+	if (failed(e)) {
+		create_failed(c, e);
+		return;
+	}
+	c->state = CONTAINER_CREATED;
+	pb_free(&TAKE(c->request)->base);
+	reply_empty(TAKE(c->op));
+}
+
+static RESULT run_crun(struct container *c)
+{
+	AUTO(auto_free) char *pid_file = NULL;
+	AUTO(auto_free) struct creation *n = malloc(sizeof(*n));
+	struct err e;
+
+	if (!n)
+		return err_new(ERR_NOMEM, "container");
+	*n = (struct creation){ .container = c, .stdio = STDIO_NONE };
+	TRY(path_join(c->dir, "pid", &pid_file));
+	TRY(stdio_open(c->tasks, &n->stdio));
+	e = crun_start(&(struct crun_call){
+		.agent = c->agent,
+		.command = "create",
+		.id = c->id,
+		.dir = c->dir,
+		.stdio = &n->stdio,
+		.pid_file = pid_file,
+		.fn = on_created,
+		.arg = n,
+	});
+	if (failed(e))
+		stdio_done(&n->stdio);
+	else
+		n = NULL;
+	return e;
+}
+
+static RESULT write_config(const struct container *c)
+{
+	const struct agent *a = c->agent;
+	AUTO(auto_free) char *path = NULL;
+	AUTO(buf_done) struct buf json = BUF_INIT(AGENT_CONFIG_MAX);
+	const struct spec_inputs in = {
+		.spec = c->request->oci,
+		.rule = c->rule,
+		.plan = &c->plan,
+		.id = c->id,
+		.rootfs = c->rootfs,
+		.resolv_conf = a->resolv_conf,
+		.ipc_ns = a->ipc_ns,
+		.uts_ns = a->uts_ns,
+	};
+
+	TRY(spec_write(&in, &json));
+	TRY(dir_make(c->dir, 0700));
+	TRY(path_join(c->dir, "config.json", &path));
+	return file_write_atomic(path, buf_bytes(&json), 0600);
+}
+
+static RESULT make_plan(struct container *c)
+{
+	AUTO(auto_free) char *path = NULL;
+	AUTO(buf_done) struct buf text = BUF_INIT(IMAGE_CONFIG_MAX);
+	AUTO(image_config_done) struct image_config image = { 0 };
+	const struct plan_sources sources = {
+		.rule = c->rule,
+		.image = &image,
+		.process = c->request->oci->process,
+		.rootfs_fd = c->rootfs_fd,
+	};
+
+	TRY(path_join(c->bundle, "image.json", &path));
+	TRY(file_read(path, &text));
+	TRY(image_config_parse(buf_bytes(&text), &image));
+	TRY(plan_make(&sources, &c->plan));
+	return manifest_check_plan(c->rule, &image, &c->plan);
+}
+
+static RESULT prepare(struct container *c)
+{
+	c->rootfs_fd = open(c->rootfs, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (c->rootfs_fd < 0)
+		return err_new(ERR_SYS, "opening the pulled image");
+	TRY(make_plan(c));
+	TRY(write_config(c));
+	c->started_ms = clock_boottime_ms();
+	return run_crun(c);
+}
+
+static void on_pulled(void *arg, struct err e)
+{
+	struct container *c = arg;
+
+	if (!failed(e))
+		e = prepare(c);
+	if (failed(e))
+		create_failed(c, e);
+}
+
+/* Which container of the manifest is meant, and whether it may be as the host wants it. */
+static RESULT admit(
+	struct agent *a, const Agent__CreateContainerRequest *q, const char *image, size_t *ret_row)
+{
+	bool in_use[MANIFEST_CONTAINERS_MAX];
+	const struct manifest_ask ask = {
+		.name = spec_container_name(q->oci), .image = image, .in_use = in_use
+	};
+	const struct manifest_container *rule;
+	size_t row = 0;
+
+	if (!a->has_manifest)
+		return err_restore(&a->manifest_error);
+	container_rows_in_use(a, in_use);
+	TRY(manifest_pick(&a->manifest, &ask, &row));
+	rule = manifest_container_at(&a->manifest, row);
+	if (in_use[row])
+		return err_deny(ERR_DENIED, "manifest.container", rule->name, "one at a time",
+			"a second one");
+	TRY(manifest_check_image(rule, image));
+	TRY(spec_check(q, rule));
+	*ret_row = row;
+	return OK;
+}
+
+static RESULT check_new(struct agent *a, const Agent__CreateContainerRequest *q)
+{
+	TRY(spec_check_id(q->container_id));
+	if (q->exec_id[0] != '\0')
+		TRY(spec_check_id(q->exec_id));
+	if (!q->oci)
+		return err_new(ERR_FORMAT, "CreateContainer: no OCI specification");
+	if (!a->sandbox_created)
+		return err_new(ERR_STATE, "CreateContainer before CreateSandbox");
+	if (container_find(a, q->container_id))
+		return err_new(ERR_STATE, "container %s exists", q->container_id);
+	return OK;
+}
+
+/* The pod's placeholder keeps namespaces alive elsewhere; here the guest does. */
+static RESULT create_sandbox_container(struct agent *a, const Agent__CreateContainerRequest *q)
+{
+	struct container *c;
+
+	TRY(container_new(a, q, &c));
+	c->sandbox = true;
+	c->state = CONTAINER_CREATED;
+	return OK;
+}
+
+static RESULT begin_create(
+	struct agent *a, struct ttrpc_call *call, Agent__CreateContainerRequest **q)
+{
+	const char *image;
+	struct container *c;
+	size_t row;
+	struct err e;
+
+	TRY(spec_image(*q, &image));
+	TRY(admit(a, *q, image, &row));
+	TRY(container_new(a, *q, &c));
+	c->row = row;
+	c->rule = manifest_container_at(&a->manifest, row);
+	c->request = TAKE(*q);
+	e = dir_make(c->bundle, 0700);
+	c->op = call;
+	if (!failed(e))
+		e = a->effects->pull(a, image, c->bundle, on_pulled, c);
+	if (failed(e)) {
+		c->op = NULL;
+		container_free(c);
+	}
+	return e;
+}
+
+void lifecycle_create(struct agent *a, struct ttrpc_call *call, struct bytes payload)
+{
+	AUTO(pb_free_any) Agent__CreateContainerRequest *q = NULL;
+	struct err e = PB_UNPACK(agent__create_container_request, payload, &q);
+	bool sandbox;
+
+	if (!failed(e))
+		e = check_new(a, q);
+	sandbox = !failed(e) && spec_is_sandbox(q->oci);
+	if (sandbox)
+		e = create_sandbox_container(a, q);
+	else if (!failed(e))
+		e = begin_create(a, call, &q);
+	if (failed(e)) {
+		log_failure(LOG_MODULE, "create", e);
+		ttrpc_fail(call, e);
+	} else if (sandbox) {
+		reply_empty(call);
+	}
+}
+
+static void on_started(void *arg, int status)
+{
+	struct container *c = arg;
+	struct ttrpc_call *call = TAKE(c->op);
+	struct err e = OK;
+
+	if (status != 0) {
+		c->state = CONTAINER_CREATED;
+		e = crun_error(c->dir, "start", status);
+		log_failure(LOG_MODULE, "start", e);
+	} else {
+		c->agent->started_once[c->row] = true;
+		log_stage(c, "start");
+	}
+	reply_result(call, e);
+}
+
+static RESULT check_order(const struct agent *a, const struct container *c)
+{
+	for (size_t i = 0; i < c->rule->after.n; i++) {
+		const char *before = c->rule->after.v[i];
+
+		for (size_t k = 0; k < a->manifest.containers.n; k++)
+			if (str_equal(manifest_container_at(&a->manifest, k)->name, before) &&
+				!a->started_once[k])
+				return err_deny(ERR_DENIED, "manifest.order", c->rule->name, before,
+					"not started");
+	}
+	return OK;
+}
+
+static RESULT begin_start(struct agent *a, struct ttrpc_call *call, struct bytes payload)
+{
+	AUTO(pb_free_any) Agent__StartContainerRequest *q = NULL;
+	struct container *c;
+	struct err e;
+
+	TRY(PB_UNPACK(agent__start_container_request, payload, &q));
+	TRY(container_get(a, q->container_id, &c));
+	if (c->state != CONTAINER_CREATED || c->op)
+		return err_new(ERR_STATE, "container %s is not waiting for its start", c->id);
+	a->fixed = true;
+	if (c->sandbox) {
+		c->state = CONTAINER_RUNNING;
+		reply_empty(call);
+		return OK;
+	}
+	TRY(check_order(a, c));
+	c->state = CONTAINER_RUNNING;
+	c->op = call;
+	e = crun_start(&(struct crun_call){
+		.agent = a,
+		.command = "start",
+		.id = c->id,
+		.dir = c->dir,
+		.fn = on_started,
+		.arg = c,
+	});
+	if (failed(e)) {
+		c->state = CONTAINER_CREATED;
+		c->op = NULL;
+	}
+	return e;
+}
+
+void lifecycle_start(struct agent *a, struct ttrpc_call *call, struct bytes payload)
+{
+	struct err e = begin_start(a, call, payload);
+
+	if (!failed(e))
+		return;
+	log_failure(LOG_MODULE, "start", e);
+	ttrpc_fail(call, e);
+}
+
+static void on_removed(void *arg, int status)
+{
+	struct container *c = arg;
+	struct ttrpc_call *call = TAKE(c->op);
+	struct err e = status == 0 ? OK : crun_error(c->dir, "delete", status);
+
+	if (failed(e)) {
+		c->state = CONTAINER_RUNNING;
+		ttrpc_fail(call, e);
+		return;
+	}
+	/* Its processes are dead; whoever waits for them shall hear how they ended. */
+	reaper_collect(c->agent->reaper);
+	container_free(c);
+	reply_empty(call);
+}
+
+static RESULT begin_remove(struct agent *a, struct ttrpc_call *call, struct bytes payload)
+{
+	AUTO(pb_free_any) Agent__RemoveContainerRequest *q = NULL;
+	struct container *c;
+	struct err e;
+
+	TRY(PB_UNPACK(agent__remove_container_request, payload, &q));
+	TRY(container_get(a, q->container_id, &c));
+	if (c->op || c->n_execs > 0 || c->state == CONTAINER_CREATING)
+		return err_new(ERR_STATE, "container %s is busy", c->id);
+	if (c->sandbox) {
+		container_free(c);
+		reply_empty(call);
+		return OK;
+	}
+	c->state = CONTAINER_REMOVING;
+	c->op = call;
+	e = crun_start(&(struct crun_call){
+		.agent = a,
+		.command = "delete",
+		.id = c->id,
+		.dir = c->dir,
+		.force = true,
+		.fn = on_removed,
+		.arg = c,
+	});
+	if (failed(e)) {
+		c->state = CONTAINER_RUNNING;
+		c->op = NULL;
+	}
+	return e;
+}
+
+void lifecycle_remove(struct agent *a, struct ttrpc_call *call, struct bytes payload)
+{
+	struct err e = begin_remove(a, call, payload);
+
+	if (failed(e))
+		ttrpc_fail(call, e);
+}

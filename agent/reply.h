@@ -1,0 +1,10 @@
+/* Answers of the agent API. */
+#pragma once
+
+#include <net/pb.h>
+#include <net/ttrpc.h>
+
+void reply(struct ttrpc_call *call, const ProtobufCMessage *msg);
+void reply_empty(struct ttrpc_call *call);
+/* The empty message or the failure. */
+void reply_result(struct ttrpc_call *call, struct err e);

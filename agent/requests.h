@@ -1,0 +1,58 @@
+/* Requests of the Kata agent API, one function each, and what they do to the guest. */
+#pragma once
+
+#include "agent.h"
+
+/* sandbox.c */
+void sandbox_create(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void sandbox_destroy(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+RESULT sandbox_check_dns_line(const char *line);
+RESULT effect_namespaces(struct agent *a, const char *hostname);
+
+/* lifecycle.c, exec.c */
+void lifecycle_create(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void lifecycle_start(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void lifecycle_remove(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void exec_process(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+
+/* tasks.c */
+void tasks_signal(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void tasks_wait(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void tasks_write(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void tasks_read_stdout(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void tasks_read_stderr(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void tasks_close_stdin(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void tasks_resize(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+
+/* stats.c */
+void stats_container(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void stats_update(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+
+/* network.c */
+void network_interface(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void network_routes(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void network_neighbours(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+RESULT network_check_interface(const Types__Interface *i);
+RESULT network_check_route(const Types__Route *r);
+RESULT network_check_neighbour(const Types__ARPNeighbor *n);
+/* network_list.c */
+void network_list_interfaces(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void network_list_routes(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+/* network_effects.c */
+RESULT effect_interface(const Types__Interface *i);
+RESULT effect_routes(const Agent__Routes *routes);
+RESULT effect_neighbours(const Agent__ARPNeighbors *neighbours);
+
+/* guest.c */
+void guest_health(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void guest_version(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void guest_details(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void guest_set_clock(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void guest_reseed(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void guest_online(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+RESULT effect_clock(int64_t sec, int64_t usec);
+RESULT effect_random(struct bytes data);
+RESULT effect_cpus(uint32_t n);
+
+/* crun.c */
+RESULT effect_run(struct agent *a, const struct process_spec *spec, command_fn *fn, void *arg);
