@@ -6,36 +6,31 @@
 #include <base/auto.h>
 #include <sys/socket.h>
 
-enum {
-	REST_MS = 100
-};
-
 struct acceptor {
 	struct loop *loop;
 	int fd;
-	struct loop_source *source, *rest;
+	int reserve; /* given up for a moment when there is no other descriptor */
+	struct loop_source *source;
 	acceptor_fn *fn;
 	void *arg;
 };
 
-static void on_rest_over(void *arg)
+static int make_reserve(const struct acceptor *a)
 {
-	struct acceptor *a = arg;
-
-	if (failed(loop_set_events(a->source, EPOLLIN)))
-		return;
-	loop_remove(a->rest);
-	a->rest = NULL;
+	return fcntl(a->fd, F_DUPFD_CLOEXEC, 0);
 }
 
-/* Without descriptors the listening socket stays readable: look away for a moment, not spin. */
-static void rest(struct acceptor *a)
+/* Without descriptors the listening socket would stay readable and the loop would spin: the peer is
+ * sent away instead. */
+static void turn_away(struct acceptor *a)
 {
-	if (a->rest || failed(loop_set_events(a->source, 0)))
-		return;
-	err_ignore(loop_add_timer(a->loop, REST_MS, REST_MS, on_rest_over, a, &a->rest));
-	if (!a->rest) /* no timer either: then spinning is the lesser evil */
-		err_ignore(loop_set_events(a->source, EPOLLIN));
+	AUTO(auto_close) int peer = -1;
+
+	auto_close(&a->reserve);
+	peer = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC);
+	auto_close(&peer);
+	peer = -1;
+	a->reserve = make_reserve(a);
 }
 
 static void on_readable(void *arg, int fd, unsigned events)
@@ -46,8 +41,8 @@ static void on_readable(void *arg, int fd, unsigned events)
 	(void)events;
 	if (peer >= 0)
 		a->fn(a->arg, peer);
-	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-		rest(a);
+	else if (errno == EMFILE || errno == ENFILE)
+		turn_away(a);
 }
 
 static RESULT watch(struct acceptor *a)
@@ -55,6 +50,9 @@ static RESULT watch(struct acceptor *a)
 	int flags = fcntl(a->fd, F_GETFL);
 
 	if (flags < 0 || fcntl(a->fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return err_new(ERR_SYS, "listening socket");
+	a->reserve = make_reserve(a);
+	if (a->reserve < 0)
 		return err_new(ERR_SYS, "listening socket");
 	return loop_add_fd(a->loop, a->fd, EPOLLIN, on_readable, a, &a->source);
 }
@@ -67,7 +65,7 @@ RESULT acceptor_new(
 
 	if (!a)
 		return err_new(ERR_NOMEM, "listening socket");
-	*a = (struct acceptor){ .loop = l, .fd = TAKE_FD(fd), .fn = fn, .arg = arg };
+	*a = (struct acceptor){ .loop = l, .fd = TAKE_FD(fd), .reserve = -1, .fn = fn, .arg = arg };
 	TRY(watch(a));
 	*ret_acceptor = TAKE(a);
 	return OK;
@@ -77,8 +75,8 @@ void acceptor_free(struct acceptor *a)
 {
 	if (!a)
 		return;
-	loop_remove(a->rest);
 	loop_remove(a->source);
+	auto_close(&a->reserve);
 	auto_close(&a->fd);
 	free(a);
 }

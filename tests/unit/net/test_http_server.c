@@ -341,6 +341,31 @@ static void test_cannot_start(void **state)
 	assert_null(s);
 }
 
+static void test_ipv6(void **state)
+{
+	(void)state;
+	AUTO(tear_down) struct fixture f;
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+
+	set_up(&f);
+	http_server_free(f.server);
+	f.server = NULL;
+	if (failed(http_server_new(f.loop,
+		    &(struct http_server_config){
+			    .address = "::1", .handle = handle, .arg = &f.service },
+		    &f.server))) {
+		tear_down(&f);
+		f = (struct fixture){ 0 };
+		skip(); /* a machine without IPv6 */
+	}
+	AUTO(auto_close) int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	a.sin6_port = htons(http_server_port(f.server));
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	send_text(fd, "GET /peer HTTP/1.1\r\nHost: h\r\n\r\n");
+	(void)expect(&f, fd, "[::1]:");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_idle_timeout),
 		cmocka_unit_test(test_cannot_start),
+		cmocka_unit_test(test_ipv6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

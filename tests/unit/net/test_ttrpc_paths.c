@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include <net/transport.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 struct service {
@@ -170,6 +171,59 @@ static void test_connection_limit(void **state)
 		(void)close(fds[i]);
 }
 
+/* Without free descriptors a listening socket stays readable: its peers are sent away. */
+static void test_no_descriptors(void **state)
+{
+	(void)state;
+	AUTO(tear_down) struct fixture f;
+	struct rlimit before, none;
+	int fd = -1, waiting = -1;
+	char byte;
+
+	set_up(&f);
+	assert_ok(transport_listen(address("full.sock"), &fd));
+	assert_ok(ttrpc_server_listen(f.server, fd));
+	assert_ok(transport_connect(address("full.sock"), 1000, &waiting));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)waiting + 1; /* the lowest free one was the last */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	struct err e = loop_once(f.loop, 1000);
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_ok(e);
+	AUTO(ttrpc_client_freep) struct ttrpc_client *c = dial(f.loop, "full.sock");
+
+	expect_echo(c, "1", "T1");
+	assert_int_equal(recv(waiting, &byte, 1, MSG_DONTWAIT), 0);
+	(void)close(waiting);
+}
+
+static void test_server_keeps_deadline(void **state)
+{
+	(void)state;
+	AUTO(tear_down) struct fixture f;
+	AUTO(buf_done) struct buf out = BUF_INIT(256), body = BUF_INIT(256);
+	int fd;
+
+	set_up(&f);
+	fd = raw_peer(f.server);
+	for (uint32_t stream = 1; stream <= 3; stream += 2) {
+		buf_clear(&body);
+		pack_request("test.Echo", "Hold", &body);
+		/* timeout_nano (field 4): 60 ms, then 2^63 - 1 */
+		buf_put(&body,
+			stream == 1 ? test_hex("2080b4cd1c") : test_hex("20ffffffffffffffff7f"));
+		put_frame(&out, stream, TTRPC_TYPE_REQUEST, buf_bytes(&body));
+	}
+	write_all(fd, buf_bytes(&out));
+	expect_status(f.loop, fd, 1, TTRPC_DEADLINE_EXCEEDED, "deadline exceeded");
+	assert_int_equal(f.service.n_held, 2);
+	assert_int_equal(ttrpc_call_timeout_ms(f.service.held[0]), 0);
+	assert_true(ttrpc_call_timeout_ms(f.service.held[1]) > 1000000000);
+	(void)close(fd);
+}
+
 /* ---- proxy ---- */
 
 struct proxied {
@@ -293,6 +347,73 @@ static void test_proxy_upstream_leaves(void **state)
 	assert_err(ttrpc_call_sync(p.b, &echo, &out), ERR_PEER);
 }
 
+static void test_proxy_bad_frames(void **state)
+{
+	(void)state;
+	AUTO(tear_down_proxy) struct proxied p;
+	AUTO(auto_close) int fd = -1;
+
+	set_up_proxy(&p);
+	assert_ok(transport_connect(address("proxy.sock"), 1000, &fd));
+	write_all(fd, test_hex("00000000000000010300"));
+	expect_status(p.f.loop, fd, 1, TTRPC_INVALID_ARGUMENT, "not a request");
+	write_all(fd, test_hex("00000000000000030200")); /* an answer: nothing comes back */
+	write_all(fd, test_hex("00000000000000050100"));
+	expect_status(p.f.loop, fd, 5, TTRPC_UNIMPLEMENTED, "// is not supported");
+	write_all(fd, test_hex("00400001000000070100"));
+	expect_status(
+		p.f.loop, fd, 7, TTRPC_INVALID_ARGUMENT, "message of more than 4194304 bytes");
+}
+
+/* Fills `fd` with requests until nobody takes more; the number of whole ones. */
+static size_t fill(struct loop *l, int fd)
+{
+	AUTO(buf_done) struct buf one = BUF_INIT(64 * 1024), body = BUF_INIT(64 * 1024);
+	unsigned stuck = 0;
+	uint32_t n = 0;
+
+	pack_echo(32 * 1024, &body);
+	for (; n < 2000; n++) {
+		buf_clear(&one);
+		put_frame(&one, 2 * n + 1, TTRPC_TYPE_REQUEST, buf_bytes(&body));
+		for (size_t at = 0; at < one.n;) {
+			ssize_t got = send(fd, one.p + at, one.n - at, MSG_DONTWAIT);
+
+			stuck = got > 0 ? 0 : stuck + 1;
+			at += got > 0 ? (size_t)got : 0;
+			assert_ok(loop_once(l, 1));
+			if (stuck > 50)
+				return n;
+		}
+	}
+	return n;
+}
+
+/* An upstream that does not read must stop the proxy's clients, not fill its memory. */
+static void test_proxy_congestion(void **state)
+{
+	(void)state;
+	AUTO(buf_done) struct buf request = BUF_INIT(TTRPC_MESSAGE_MAX);
+	AUTO(loop_freep) struct loop *l = NULL;
+	AUTO(ttrpc_client_freep) struct ttrpc_client *upstream = NULL;
+	AUTO(ttrpc_proxy_freep) struct ttrpc_proxy *proxy = NULL;
+	AUTO(auto_close) int fd = -1;
+	int fds[2], listen_fd = -1;
+	size_t sent;
+
+	assert_ok(loop_new(&l));
+	socket_pair(fds);
+	assert_ok(ttrpc_client_new(l, fds[1], &upstream));
+	assert_ok(transport_listen(address("slow.sock"), &listen_fd));
+	assert_ok(ttrpc_proxy_new(l, upstream, listen_fd, &proxy));
+	assert_ok(transport_connect(address("slow.sock"), 1000, &fd));
+	sent = fill(l, fd);
+	assert_in_range(sent, 10, 100);
+	/* Once it reads, every request arrives, those included that waited in the proxy. */
+	assert_in_range(drain_frames(l, fds[0]), sent, sent + 1);
+	(void)close(fds[0]);
+}
+
 /* ---- virtio-serial port ----
  * The master of a pseudo-terminal behaves like one: while nobody has the slave open it is hung up
  * for ever, and when somebody opens it again it works again.
@@ -406,7 +527,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_listen),
 		cmocka_unit_test(test_connection_limit),
+		cmocka_unit_test(test_no_descriptors),
+		cmocka_unit_test(test_server_keeps_deadline),
 		cmocka_unit_test(test_proxy),
+		cmocka_unit_test(test_proxy_bad_frames),
+		cmocka_unit_test(test_proxy_congestion),
 		cmocka_unit_test(test_proxy_peer_leaves),
 		cmocka_unit_test(test_proxy_upstream_leaves),
 		cmocka_unit_test(test_port_reconnects),
