@@ -113,7 +113,8 @@ int main(void)
 	mount_on("sysfs", "/sys");
 	mount_on("devtmpfs", "/dev");
 	mount_on("securityfs", "/sys/kernel/security");
-	(void)freopen("/dev/hvc0", "we", stdout);
+	if (!freopen("/dev/hvc0", "we", stdout))
+		return 1;
 	print_line_of("/proc/uptime", "start");
 	load_modules();
 	print_line_of("/proc/uptime", "modules");
