@@ -9,5 +9,5 @@ enum packing {
 	PACK_XZ
 };
 
-/* Appends. For the kernel's decompressors: zstd with a window of 8 MiB, xz with CRC-32. */
+/* Appends. For the kernel's decompressors: zstd with a window of 4 MiB, xz with CRC-32. */
 RESULT pack(enum packing kind, struct bytes in, struct buf *out);
