@@ -3,9 +3,6 @@
 
 #include <base/file.h>
 
-#define LOG_MODULE "agent"
-#include <base/log.h>
-
 /* An ExecProcess between the request and crun's end. */
 struct addition {
 	struct ttrpc_call *call;
@@ -42,7 +39,6 @@ static void on_added(void *arg, int status)
 
 	c->n_execs--;
 	if (failed(e)) {
-		log_failure(LOG_MODULE, "exec", e);
 		task_free(n->task);
 	}
 	addition_free(n);
@@ -166,6 +162,5 @@ void exec_process(struct agent *a, struct ttrpc_call *call, struct bytes payload
 
 	if (!failed(e))
 		return;
-	log_failure(LOG_MODULE, "exec", e);
-	ttrpc_fail(call, e);
+	reply_failure(call, e);
 }

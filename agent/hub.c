@@ -65,7 +65,7 @@ static void hub_failed(struct hub *h, struct err e)
 	struct pull *p;
 
 	err_save(e, &h->failure);
-	log_failure(LOG_MODULE, "hub", e);
+	log_failure(LOG_MODULE, "failure", e);
 	stop_waiting(h);
 	while ((p = h->waiting) != NULL) {
 		h->waiting = p->next;

@@ -20,8 +20,7 @@ static void create_failed(struct container *c, struct err e)
 {
 	struct ttrpc_call *call = TAKE(c->op);
 
-	log_failure(LOG_MODULE, "create", e);
-	ttrpc_fail(call, e);
+	reply_failure(call, e);
 	container_free(c);
 }
 
@@ -234,8 +233,7 @@ void lifecycle_create(struct agent *a, struct ttrpc_call *call, struct bytes pay
 	else if (!failed(e))
 		e = begin_create(a, call, &q);
 	if (failed(e)) {
-		log_failure(LOG_MODULE, "create", e);
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 	} else if (sandbox) {
 		reply_empty(call);
 	}
@@ -250,7 +248,6 @@ static void on_started(void *arg, int status)
 	if (status != 0) {
 		c->state = CONTAINER_CREATED;
 		e = crun_error(c->dir, "start", status);
-		log_failure(LOG_MODULE, "start", e);
 	} else {
 		c->agent->started_once[c->row] = true;
 		log_stage(c, "start");
@@ -312,8 +309,7 @@ void lifecycle_start(struct agent *a, struct ttrpc_call *call, struct bytes payl
 
 	if (!failed(e))
 		return;
-	log_failure(LOG_MODULE, "start", e);
-	ttrpc_fail(call, e);
+	reply_failure(call, e);
 }
 
 static void on_removed(void *arg, int status)
@@ -324,7 +320,7 @@ static void on_removed(void *arg, int status)
 
 	if (failed(e)) {
 		c->state = CONTAINER_RUNNING;
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 		return;
 	}
 	/* Its processes are dead; whoever waits for them shall hear how they ended. */
@@ -371,5 +367,5 @@ void lifecycle_remove(struct agent *a, struct ttrpc_call *call, struct bytes pay
 	struct err e = begin_remove(a, call, payload);
 
 	if (failed(e))
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 }

@@ -4,9 +4,6 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 
-#define LOG_MODULE "agent"
-#include <base/log.h>
-
 /* The host makes the network, before anything runs; then it stays as it is. */
 static RESULT check_open(const struct agent *a, const char *what)
 {
@@ -98,8 +95,7 @@ void network_interface(struct agent *a, struct ttrpc_call *call, struct bytes pa
 	if (!failed(e))
 		e = set_interface(a, q->interface);
 	if (failed(e)) {
-		log_failure(LOG_MODULE, "interface", e);
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 		return;
 	}
 	reply(call, &q->interface->base);
@@ -157,8 +153,7 @@ void network_routes(struct agent *a, struct ttrpc_call *call, struct bytes paylo
 	if (!failed(e))
 		e = set_routes(a, q->routes);
 	if (failed(e)) {
-		log_failure(LOG_MODULE, "routes", e);
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 		return;
 	}
 	reply(call, &q->routes->base);

@@ -86,7 +86,7 @@ void network_list_interfaces(struct agent *a, struct ttrpc_call *call, struct by
 				  : err_new(ERR_NOMEM, "interfaces");
 	}
 	if (failed(e))
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 	for (size_t i = 0; shown && i < links.n; i++)
 		shown_done(&shown[i]);
 }
@@ -131,7 +131,7 @@ void network_list_routes(struct agent *a, struct ttrpc_call *call, struct bytes 
 	if (!failed(e))
 		e = nl_route_list(&routes);
 	if (failed(e)) {
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 		return;
 	}
 	shown = calloc(routes.n + 1, sizeof(*shown));

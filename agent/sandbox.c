@@ -9,9 +9,6 @@
 #include <base/file.h>
 #include <sys/mount.h>
 
-#define LOG_MODULE "agent"
-#include <base/log.h>
-
 /* The answer must have left before the guest goes. */
 enum {
 	STOP_DELAY_MS = 50
@@ -116,8 +113,6 @@ void sandbox_create(struct agent *a, struct ttrpc_call *call, struct bytes paylo
 {
 	struct err e = create(a, payload);
 
-	if (failed(e))
-		log_failure(LOG_MODULE, "sandbox", e);
 	reply_result(call, e);
 }
 

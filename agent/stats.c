@@ -122,7 +122,7 @@ void stats_container(struct agent *a, struct ttrpc_call *call, struct bytes payl
 	struct err e = find(a, payload, &c);
 
 	if (failed(e))
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 	else
 		send_stats(call, c->id);
 }
@@ -206,5 +206,5 @@ void stats_update(struct agent *a, struct ttrpc_call *call, struct bytes payload
 	struct err e = begin_update(a, call, payload);
 
 	if (failed(e))
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 }

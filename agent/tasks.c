@@ -47,7 +47,7 @@ void tasks_wait(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 	struct err e = find_wait(a, payload, &t);
 
 	if (failed(e))
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 	else
 		task_wait(t, call);
 }
@@ -70,7 +70,7 @@ void tasks_write(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 	if (!failed(e))
 		e = find_write(a, q, &t);
 	if (failed(e)) {
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 		return;
 	}
 	if (q->data.len > 0) {
@@ -100,7 +100,7 @@ static void read_stream(struct agent *a, struct ttrpc_call *call, struct bytes p
 	struct err e = find_read(a, payload, &t, &len);
 
 	if (failed(e))
-		ttrpc_fail(call, e);
+		reply_failure(call, e);
 	else
 		stream_read(err ? &t->err : &t->out, call, len);
 }

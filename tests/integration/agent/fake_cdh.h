@@ -1,0 +1,6 @@
+/* A confidential data hub for tests: "pulls" one static busybox as every image. */
+#pragma once
+
+/* Serves on the socket until killed. References that hold "unsigned" are refused as an image policy
+ * would refuse them. */
+_Noreturn void fake_cdh_main(const char *socket);
