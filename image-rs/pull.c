@@ -279,6 +279,7 @@ static RESULT prepare(struct pull *p)
 	TRY(img_reference_parse(r->reference, &p->image));
 	if (r->policy_json.n > 0)
 		TRY(img_policy_parse(r->policy_json, &p->policy));
+	TRY(signature_early_check(p->policy, &p->image));
 	TRY(registry_sources_of(r->registry_config, &p->image, &p->sources));
 	TRY(make_dirs(r->work_dir));
 	TRY(mounter_start(r->work_dir, r->bundle, &p->mounter));

@@ -92,11 +92,30 @@ RESULT signature_payload_check(struct bytes payload, const char *type, const str
 
 /* ---- rules ---- */
 
-static RESULT check_rule(
-	const struct img_rule *rule, const char *scope, const struct signature_check *c)
+static RESULT deny_scope(const char *scope, const struct img_reference *image)
 {
-	AUTO(auto_free) char *image = NULL;
+	AUTO(auto_free) char *name = NULL;
+	char expected[128];
 
+	TRY(img_reference_print(image, &name));
+	(void)snprintf(expected, sizeof(expected), "an image that scope \"%.60s\" accepts", scope);
+	return err_deny(ERR_DENIED, "image.policy-reject", "image", expected, name);
+}
+
+static RESULT select_rules(
+	const struct img_policy *policy, const struct img_reference *image, struct img_rules *ret)
+{
+	if (!policy)
+		return err_deny(ERR_DENIED, "image.policy-reject", "policy", "a policy", "none");
+	TRY(img_policy_select(policy, image, ret));
+	for (size_t i = 0; i < ret->n; i++)
+		if (ret->v[i].type == IMG_RULE_REJECT)
+			return deny_scope(ret->scope, image);
+	return OK;
+}
+
+static RESULT check_rule(const struct img_rule *rule, const struct signature_check *c)
+{
 	switch (rule->type) {
 	case IMG_RULE_ACCEPT_ANYTHING:
 		return OK;
@@ -107,27 +126,32 @@ static RESULT check_rule(
 	case IMG_RULE_REJECT:
 		break;
 	}
-	TRY(img_reference_print(c->image, &image));
-	char expected[128];
-	(void)snprintf(expected, sizeof(expected), "an image that scope \"%.60s\" accepts", scope);
-	return err_deny(ERR_DENIED, "image.policy-reject", "image", expected, image);
+	return deny_scope("", c->image);
 }
 
 static RESULT check_all(const struct img_policy *policy, const struct signature_check *c)
 {
 	struct img_rules rules;
 
-	if (!policy)
-		return err_deny(ERR_DENIED, "image.policy-reject", "policy", "a policy", "none");
-	TRY(img_policy_select(policy, c->image, &rules));
+	TRY(select_rules(policy, c->image, &rules));
 	for (size_t i = 0; i < rules.n; i++)
-		TRY(check_rule(&rules.v[i], rules.scope, c));
+		TRY(check_rule(&rules.v[i], c));
 	return OK;
+}
+
+static struct err rejected(struct err e)
+{
+	return failed(e) ? err_add(e, "Image policy rejected: Denied by policy") : OK;
+}
+
+RESULT signature_early_check(const struct img_policy *policy, const struct img_reference *image)
+{
+	struct img_rules rules;
+
+	return rejected(select_rules(policy, image, &rules));
 }
 
 RESULT signature_check(const struct img_policy *policy, const struct signature_check *c)
 {
-	struct err e = check_all(policy, c);
-
-	return failed(e) ? err_add(e, "Image policy rejected: Denied by policy") : OK;
+	return rejected(check_all(policy, c));
 }

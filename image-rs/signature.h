@@ -20,6 +20,8 @@ struct signature_check {
 	const struct img_callbacks *callbacks;
 };
 
+/* What can be refused by the name alone, before anything is fetched. */
+RESULT signature_early_check(const struct img_policy *policy, const struct img_reference *image);
 /*
  * `policy` NULL: refused. "image.policy-reject", "image.unsigned", "image.signature-key",
  * "image.signature-digest", "image.signature-identity"; the text begins with "Image policy

@@ -15,8 +15,10 @@ struct path {
 
 static void path_cut(struct path *p, size_t depth)
 {
-	while (p->depth > depth)
-		free(TAKE(p->key[--p->depth]));
+	while (p->depth > depth) {
+		p->depth--;
+		free(TAKE(p->key[p->depth]));
+	}
 }
 
 static void path_done(struct path *p)
