@@ -1,6 +1,7 @@
 /* OCI distribution-spec 1.1, client side. */
 #include "registry_auth.h"
 #include "store.h"
+#include "verify.h"
 
 #include <stdlib.h>
 
@@ -128,6 +129,18 @@ static RESULT make_url(const struct registry *r, const char *kind, const char *n
 
 /* ---- reading ---- */
 
+/* A registry whose bytes are not what it says they are is broken or tampered with; signatures would
+ * show that too, but not as clearly. */
+static RESULT check_claimed_digest(const struct http_response *response)
+{
+	const char *claimed = http_header(response, "docker-content-digest");
+
+	if (!claimed || !img_is_digest(claimed))
+		return OK;
+	return verify_digest(
+		buf_bytes(&response->body), claimed, "image.manifest-digest", "manifest");
+}
+
 static RESULT registry_manifest(struct img_store *s, const char *tag_or_digest, struct buf *out)
 {
 	struct registry *r = (struct registry *)s;
@@ -146,6 +159,7 @@ static RESULT registry_manifest(struct img_store *s, const char *tag_or_digest, 
 	TRY(request_do(r, &q, &response));
 	if (response.status != 200)
 		return status_failure(&q, &response);
+	TRY(check_claimed_digest(&response));
 	buf_put(out, buf_bytes(&response.body));
 	return buf_end(out, "manifest");
 }

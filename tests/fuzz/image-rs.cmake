@@ -1,5 +1,7 @@
 sealpod_fuzz(NAME annotation LIBS image-rs)
 sealpod_fuzz(NAME image_manifest LIBS image-rs)
 sealpod_fuzz(NAME image_policy LIBS image-rs)
+sealpod_fuzz(NAME image_registry LIBS image-rs PRIVATE image-rs)
 sealpod_fuzz(NAME reference_name LIBS image-rs)
 sealpod_fuzz(NAME tar LIBS image-rs PRIVATE image-rs)
+sealpod_fuzz(NAME unpack_ipc LIBS image-rs PRIVATE image-rs)

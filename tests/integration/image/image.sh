@@ -204,7 +204,7 @@ refused 'a wrong HMAC' image.layer-hmac "$reg/hmac:latest" policy=policy.json $k
 oci rootfs l-swapped x rootfs && push oci:l-swapped:x "docker://$reg/swapped:latest" && sign swapped:latest
 digest=$(manifest swapped | sha256sum | cut -d' ' -f1)
 sed -i 's/"schemaVersion": 2/"schemaVersion":  2/' "$(blob "$digest")"
-refused 'manifest swapped under its tag' image.unsigned "$reg/swapped:latest" policy=policy.json
+refused 'manifest swapped under its tag' image.manifest-digest "$reg/swapped:latest" policy=policy.json
 refused 'manifest swapped under its digest' image.manifest-digest "$reg/swapped@sha256:$digest" policy=policy.json
 
 hostile diff-id
