@@ -160,20 +160,19 @@ static struct err put_quote(struct tee_guest *g, struct bytes report_data, struc
 {
 	AUTO(buf_done) struct buf attest = BUF_INIT(4096);
 	AUTO(buf_done) struct buf signature = BUF_INIT(4096);
-	uint8_t nonce[VTPM_NONCE], pcr[VTPM_PCR_SIZE];
+	uint8_t nonce[VTPM_NONCE], pcrs[TPM_PCRS][VTPM_PCR_SIZE];
 
 	tee_fit_digest(report_data, nonce, sizeof(nonce));
 	TRY(vtpm_tpm_quote(g->tpm, BYTES_OF(nonce), VTPM_QUOTED_PCRS, &attest, &signature));
+	TRY(vtpm_tpm_pcr_read_all(g->tpm, pcrs));
 	jw_key(w, "tpm_quote");
 	jw_object(w);
 	jw_kbase64(w, "signature", buf_bytes(&signature));
 	jw_kbase64(w, "message", buf_bytes(&attest));
 	jw_key(w, "pcrs");
 	jw_array(w);
-	for (unsigned i = 0; i < TPM_PCRS; i++) {
-		TRY(vtpm_tpm_pcr_read(g->tpm, i, pcr));
-		jw_hex(w, BYTES_OF(pcr));
-	}
+	for (size_t i = 0; i < TPM_PCRS; i++)
+		jw_hex(w, BYTES_OF(pcrs[i]));
 	jw_array_end(w);
 	jw_object_end(w);
 	return OK;

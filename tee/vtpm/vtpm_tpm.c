@@ -27,6 +27,7 @@ struct vtpm_tpm {
 	ESYS_TR ek, ak;
 	bool own_ek; /* made by us: must be flushed; else it is persistent */
 	TPM2B_PUBLIC ek_public, ak_public;
+	struct buf ek_cert; /* empty until it was read */
 };
 
 /* PolicySecret(TPM_RH_ENDORSEMENT), the policy of template L-1 (profile B.3.3). */
@@ -92,6 +93,7 @@ RESULT vtpm_tpm_open(const char *conf, struct vtpm_tpm **ret_tpm)
 	if (setenv("TSS2_LOG", "all+none", 0) != 0)
 		return err_new(ERR_SYS, "TSS2_LOG");
 	t->ek = t->ak = ESYS_TR_NONE;
+	t->ek_cert = BUF_INIT(UINT16_MAX);
 	TRY(tcti_open(conf, &t->tcti));
 	TRY(tpm_result(Esys_Initialize(&t->esys, t->tcti, NULL), "Esys_Initialize"));
 	*ret_tpm = TAKE(t);
@@ -112,6 +114,7 @@ void vtpm_tpm_free(struct vtpm_tpm *t)
 		Tss2_Tcti_Finalize(t->tcti);
 		free(t->tcti);
 	}
+	buf_done(&t->ek_cert);
 	free(t);
 }
 
@@ -166,7 +169,7 @@ static struct err cut_to_der(struct bytes nv, struct buf *ret_der)
 	return buf_end(ret_der, "EK certificate");
 }
 
-RESULT vtpm_tpm_ek_cert(struct vtpm_tpm *t, struct buf *ret_der)
+static struct err read_ek_cert(struct vtpm_tpm *t)
 {
 	AUTO(esys_freep) TPM2B_NV_PUBLIC *info = NULL;
 	AUTO(esys_freep) TPM2B_NAME *name = NULL;
@@ -188,7 +191,15 @@ RESULT vtpm_tpm_ek_cert(struct vtpm_tpm *t, struct buf *ret_der)
 		e = nv_read(t, nv, info->nvPublic.dataSize, &raw);
 	(void)Esys_TR_Close(t->esys, &nv);
 	TRY(e);
-	return cut_to_der(buf_bytes(&raw), ret_der);
+	return cut_to_der(buf_bytes(&raw), &t->ek_cert);
+}
+
+RESULT vtpm_tpm_ek_cert(struct vtpm_tpm *t, struct buf *ret_der)
+{
+	if (t->ek_cert.n == 0)
+		TRY(read_ek_cert(t));
+	buf_put(ret_der, buf_bytes(&t->ek_cert));
+	return buf_end(ret_der, "EK certificate");
 }
 
 static struct err ek_persistent(struct vtpm_tpm *t)
@@ -416,20 +427,50 @@ RESULT vtpm_tpm_quote(struct vtpm_tpm *t, struct bytes extra_data, uint32_t pcrs
 	return buf_end(ret_signature, "TPMT_SIGNATURE");
 }
 
+/* One TPM2_PCR_Read: takes what it answered from `wanted`. */
+static struct err read_some(struct vtpm_tpm *t, uint32_t *wanted,
+	uint8_t values[static VTPM_TPM_PCRS][VTPM_TPM_PCR_SIZE])
+{
+	const TPML_PCR_SELECTION select = selection(*wanted);
+	AUTO(esys_freep) TPML_PCR_SELECTION *read = NULL;
+	AUTO(esys_freep) TPML_DIGEST *digests = NULL;
+	uint32_t counter, n = 0;
+
+	TRY(tpm_result(Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &select,
+			       &counter, &read, &digests),
+		"TPM2_PCR_Read"));
+	for (unsigned pcr = 0; pcr < VTPM_TPM_PCRS && n < digests->count; pcr++) {
+		if (!(*wanted >> pcr & 1) ||
+			!(read->pcrSelections[0].pcrSelect[pcr / 8] >> (pcr % 8) & 1))
+			continue;
+		if (digests->digests[n].size != VTPM_TPM_PCR_SIZE)
+			break;
+		memcpy(values[pcr], digests->digests[n++].buffer, VTPM_TPM_PCR_SIZE);
+		*wanted &= ~(1u << pcr);
+	}
+	if (n == 0)
+		return err_new(ERR_UNSUPPORTED, "TPM2_PCR_Read: the TPM has no SHA-256 bank");
+	return OK;
+}
+
+RESULT vtpm_tpm_pcr_read_all(
+	struct vtpm_tpm *t, uint8_t ret_values[static VTPM_TPM_PCRS][VTPM_TPM_PCR_SIZE])
+{
+	uint32_t wanted = (1u << VTPM_TPM_PCRS) - 1;
+
+	while (wanted)
+		TRY(read_some(t, &wanted, ret_values));
+	return OK;
+}
+
 RESULT vtpm_tpm_pcr_read(
 	struct vtpm_tpm *t, unsigned pcr, uint8_t ret_value[static VTPM_TPM_PCR_SIZE])
 {
-	const TPML_PCR_SELECTION select = selection(1u << pcr);
-	AUTO(esys_freep) TPML_PCR_SELECTION *read = NULL;
-	AUTO(esys_freep) TPML_DIGEST *values = NULL;
-	uint32_t counter;
+	uint8_t values[VTPM_TPM_PCRS][VTPM_TPM_PCR_SIZE];
+	uint32_t wanted = 1u << pcr;
 
-	TRY(tpm_result(Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &select,
-			       &counter, &read, &values),
-		"TPM2_PCR_Read"));
-	if (values->count != 1 || values->digests[0].size != VTPM_TPM_PCR_SIZE)
-		return err_new(ERR_UNSUPPORTED, "TPM2_PCR_Read: the TPM has no SHA-256 bank");
-	memcpy(ret_value, values->digests[0].buffer, VTPM_TPM_PCR_SIZE);
+	TRY(read_some(t, &wanted, values));
+	memcpy(ret_value, values[pcr], VTPM_TPM_PCR_SIZE);
 	return OK;
 }
 

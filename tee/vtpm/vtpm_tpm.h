@@ -9,6 +9,7 @@
 #include <base/secret.h>
 
 enum {
+	VTPM_TPM_PCRS = 24,
 	VTPM_TPM_PCR_SIZE = 32 /* SHA-256 bank */
 };
 
@@ -18,7 +19,8 @@ RESULT vtpm_tpm_open(const char *tcti, struct vtpm_tpm **ret_tpm);
 void vtpm_tpm_free(struct vtpm_tpm *t);
 void vtpm_tpm_freep(struct vtpm_tpm **t);
 
-/* DER of the RSA-2048 EK certificate, without the padding of its NV index; ERR_NOT_FOUND. */
+/* DER of the RSA-2048 EK certificate, without the padding of its NV index; ERR_NOT_FOUND. Read from
+ * the TPM once. */
 RESULT vtpm_tpm_ek_cert(struct vtpm_tpm *t, struct buf *ret_der);
 /* TPM2B_PUBLIC. The keys are found or made at the first call that needs them. */
 RESULT vtpm_tpm_ek_public(struct vtpm_tpm *t, struct buf *ret_public);
@@ -31,5 +33,8 @@ RESULT vtpm_tpm_quote(struct vtpm_tpm *t, struct bytes extra_data, uint32_t pcrs
 	struct buf *ret_attest, struct buf *ret_signature);
 RESULT vtpm_tpm_pcr_read(
 	struct vtpm_tpm *t, unsigned pcr, uint8_t ret_value[static VTPM_TPM_PCR_SIZE]);
+/* PCRs 0-23 with as few commands as the TPM allows. */
+RESULT vtpm_tpm_pcr_read_all(
+	struct vtpm_tpm *t, uint8_t ret_values[static VTPM_TPM_PCRS][VTPM_TPM_PCR_SIZE]);
 RESULT vtpm_tpm_pcr_extend(
 	struct vtpm_tpm *t, unsigned pcr, const uint8_t value[static VTPM_TPM_PCR_SIZE]);
