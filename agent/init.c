@@ -10,7 +10,6 @@
 #include <base/file.h>
 #include <measured-boot/initdata.h>
 #include <net/transport.h>
-#include <sys/resource.h>
 #include <tee/tee.h>
 
 #define LOG_MODULE "init"
@@ -131,18 +130,27 @@ static RESULT serve(struct agent *a)
 	return vsock ? OK : e;
 }
 
-static void log_ready(uint64_t began_ms)
+/* What the kernel did before it started us is not ours. */
+static long long cpu_us(void)
 {
-	struct rusage usage = { 0 };
+	struct timespec t = { 0 };
 
-	(void)getrusage(RUSAGE_SELF, &usage);
-	log_info("stage", "stage=agent took_ms=%llu cpu_ms=%lld",
-		(unsigned long long)(clock_boottime_ms() - began_ms),
-		(long long)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
-			(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000);
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static RESULT run(struct agent *a, uint64_t began_ms, int log_fd)
+struct beginning {
+	uint64_t ms;
+	long long cpu_us;
+};
+
+static void log_ready(const struct beginning *b)
+{
+	log_info("stage", "stage=agent took_ms=%llu cpu_ms=%lld",
+		(unsigned long long)(clock_boottime_ms() - b->ms), (cpu_us() - b->cpu_us) / 1000);
+}
+
+static RESULT run(struct agent *a, const struct beginning *b, int log_fd)
 {
 	static const struct settings set = {
 		.run_dir = RUN,
@@ -156,7 +164,7 @@ static RESULT run(struct agent *a, uint64_t began_ms, int log_fd)
 	TRY(agent_init(a, &set));
 	TRY(start_pod(a, log_fd));
 	TRY(serve(a));
-	log_ready(began_ms);
+	log_ready(b);
 	return loop_run(a->loop, &value);
 }
 
@@ -169,14 +177,14 @@ static _Noreturn void fail(struct err e)
 _Noreturn void init_main(void)
 {
 	static struct agent agent;
-	uint64_t began_ms = clock_boottime_ms();
+	const struct beginning b = { .ms = clock_boottime_ms(), .cpu_us = cpu_us() };
 	struct err e;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_init("sealpod-agent", LOG_INFO, LOG_JSON, STDERR_FILENO);
 	if (failed(e = prepare_machine()))
 		fail(e);
-	if (failed(e = run(&agent, began_ms, open_log())))
+	if (failed(e = run(&agent, &b, open_log())))
 		fail(e);
 	log_info("power-off", "reason=asked");
 	boot_power_off(NULL);
