@@ -171,6 +171,7 @@ RESULT ttrpc_client_new(struct loop *l, int fd, struct ttrpc_client **ret_client
 		&(struct ttrpc_stream_config){
 			.loop = l,
 			.fd = fd,
+			.reads_always = true,
 			.frame = on_frame,
 			.closed = on_closed,
 			.congested = on_congestion,

@@ -34,11 +34,16 @@ static size_t queued(const struct ttrpc_stream *s)
 	return s->out.n - s->out_at;
 }
 
+static bool may_read(const struct ttrpc_stream *s)
+{
+	return !s->paused && (s->c.reads_always || !s->congested);
+}
+
 static void update_events(struct ttrpc_stream *s)
 {
 	unsigned want = 0;
 
-	if (!s->paused && !s->congested)
+	if (may_read(s))
 		want |= EPOLLIN;
 	if (queued(s) > 0 || s->kick)
 		want |= EPOLLOUT;
@@ -286,7 +291,7 @@ static void compact_input(struct ttrpc_stream *s)
 
 static void dispatch(struct ttrpc_stream *s)
 {
-	while (!s->dead && !s->paused && !s->congested) {
+	while (!s->dead && may_read(s)) {
 		AUTO(buf_done) struct buf data = BUF_INIT(TTRPC_MESSAGE_MAX);
 		struct ttrpc_frame f;
 

@@ -1,6 +1,6 @@
 /*
  * Frames over one connected descriptor, both directions, driven by the loop. Output is queued with
- * a bound; a peer that does not read its answers is not read from.
+ * a bound; on the answering side a peer that does not read its answers is not read from.
  */
 #pragma once
 
@@ -27,6 +27,9 @@ struct ttrpc_stream_config {
 	struct loop *loop;
 	int fd; /* becomes the stream's, also on failure */
 	bool virtio_port;
+	/* Reads also while its own output waits. The side that asks must: if both ends waited for
+	 * the other to read, neither ever would. */
+	bool reads_always;
 	void (*frame)(void *arg, const struct ttrpc_frame *f);
 	/* Peer gone: once for a socket, every time for a virtio-serial port. */
 	void (*closed)(void *arg);

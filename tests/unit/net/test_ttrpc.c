@@ -368,6 +368,39 @@ static void test_large(void **state)
 	assert_int_equal(out.n, 3 << 20);
 }
 
+static void count_answer(void *arg, struct err e, struct bytes payload)
+{
+	size_t *bytes = arg;
+
+	assert_ok(e);
+	*bytes += payload.n;
+}
+
+/* Both queues are full at once: neither side may wait for the other to read first. */
+static void test_large_both_ways(void **state)
+{
+	(void)state;
+	enum {
+		CALLS = 7,
+		SIZE = 3 << 20
+	};
+	AUTO(tear_down) struct fixture f;
+	AUTO(buf_done) struct buf in = BUF_INIT(SIZE);
+	size_t bytes = 0;
+
+	set_up(&f);
+	buf_zero(&in, SIZE);
+	for (unsigned i = 0; i < CALLS; i++)
+		assert_ok(ttrpc_start(f.client,
+			&(struct ttrpc_request){ .service = "test.Echo",
+				.method = "Echo",
+				.payload = buf_bytes(&in) },
+			count_answer, &bytes));
+	for (unsigned i = 0; i < 5000 && bytes < (size_t)CALLS * SIZE; i++)
+		assert_ok(loop_once(f.loop, 10));
+	assert_int_equal(bytes, (size_t)CALLS * SIZE);
+}
+
 /* ---- a client that speaks raw frames ---- */
 
 static void put_request(struct buf *out, uint32_t stream, const char *method)
@@ -552,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_client_goes),
 		cmocka_unit_test(test_client_timeout),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_large_both_ways),
 		cmocka_unit_test(test_bad_frames),
 		cmocka_unit_test(test_oversize_frame),
 		cmocka_unit_test(test_stream_in_use),
