@@ -177,6 +177,38 @@ static bool same_parts(const struct claim *a, const struct claim *b, size_t n)
 	return length == parts_length(b->name, n) && strncmp(a->name, b->name, length) == 0;
 }
 
+/* An earlier claim was the first of this member. */
+static bool seen_before(const struct claims *c, size_t i, size_t parts)
+{
+	for (size_t j = 0; j < i; j++)
+		if (same_parts(&c->v[j], &c->v[i], parts))
+			return true;
+	return false;
+}
+
+static struct err print_level(
+	const struct claims *c, const struct claim *of, size_t depth, struct json_writer *w);
+
+static struct err print_member(
+	const struct claims *c, const struct claim *m, size_t depth, struct json_writer *w)
+{
+	size_t start = depth ? parts_length(m->name, depth) + 1 : 0;
+	size_t end = parts_length(m->name, depth + 1);
+	AUTO(auto_free) char *key = strndup(m->name + start, end - start);
+
+	if (!key)
+		return err_new(ERR_NOMEM, "claims");
+	jw_key(w, key);
+	if (m->name[end] == '\0') {
+		print_value(m, w);
+		return OK;
+	}
+	jw_object(w);
+	TRY(print_level(c, m, depth + 1, w));
+	jw_object_end(w);
+	return OK;
+}
+
 /*
  * The members of the object that claim `of` stands in at `depth` parts. Members of one object need
  * not be neighbours, so each is written when its first claim is met.
@@ -186,27 +218,10 @@ static struct err print_level(
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const struct claim *m = &c->v[i];
-		size_t start = depth ? parts_length(m->name, depth) + 1 : 0;
-		size_t end = parts_length(m->name, depth + 1);
-		bool seen = false;
 
-		if ((depth && !same_parts(of, m, depth)) || end == 0)
+		if ((depth && !same_parts(of, m, depth)) || seen_before(c, i, depth + 1))
 			continue;
-		for (size_t j = 0; j < i && !seen; j++)
-			seen = same_parts(&c->v[j], m, depth + 1);
-		if (seen)
-			continue;
-		AUTO(auto_free) char *key = strndup(m->name + start, end - start);
-		if (!key)
-			return err_new(ERR_NOMEM, "claims");
-		jw_key(w, key);
-		if (m->name[end] == '\0') {
-			print_value(m, w);
-			continue;
-		}
-		jw_object(w);
-		TRY(print_level(c, m, depth + 1, w));
-		jw_object_end(w);
+		TRY(print_member(c, m, depth, w));
 	}
 	return OK;
 }

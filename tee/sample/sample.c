@@ -6,12 +6,13 @@
 
 enum {
 	PLATFORM_VERSION_MAJOR = 1,
-	PLATFORM_VERSION_MINOR = 4
+	PLATFORM_VERSION_MINOR = 4,
+	REPORT_DATA_TEXT_MAX = 256
 };
 
 static struct err check_report_data(const struct tee_verify_input *in)
 {
-	AUTO(buf_done) struct buf want = BUF_INIT(4 * DIGEST_MAX);
+	AUTO(buf_done) struct buf want = BUF_INIT(REPORT_DATA_TEXT_MAX);
 	const char *got;
 
 	TRY(tee_deny_because(json_need_string(in->evidence, "report_data", &got),

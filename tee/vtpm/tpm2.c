@@ -6,6 +6,8 @@ enum {
 	TPM_ST_ATTEST_QUOTE = 0x8018,
 	PCR_SELECT_MAX = 4,
 	EC_WIDTH_MAX = 66,
+	EC_RAW_MAX = 2 * EC_WIDTH_MAX,
+	EC_DER_MAX = 256,
 };
 
 #define TPM_GENERATED_VALUE  0xff544347u
@@ -153,8 +155,8 @@ static struct err put_padded(struct buf *to, struct bytes number, size_t width)
 RESULT tpm2_signature_verify(
 	const struct tpm2_signature *sig, const struct key *key, struct bytes message)
 {
-	AUTO(buf_done) struct buf raw = BUF_INIT(2 * EC_WIDTH_MAX);
-	AUTO(buf_done) struct buf der = BUF_INIT(256);
+	AUTO(buf_done) struct buf raw = BUF_INIT(EC_RAW_MAX);
+	AUTO(buf_done) struct buf der = BUF_INIT(EC_DER_MAX);
 	size_t width = ec_width(key_type(key));
 	enum sig_alg alg;
 
@@ -244,7 +246,7 @@ static struct err rsa_key(const struct tpm2_public *pub, struct key **ret_key)
 	return key_from_rsa(pub->modulus, BYTES_OF(exponent), ret_key);
 }
 
-static struct err ecc_key(const struct tpm2_public *pub, struct key **ret_key)
+static struct err curve_type(uint16_t curve, enum key_type *ret_type)
 {
 	static const struct {
 		uint16_t curve;
@@ -254,19 +256,27 @@ static struct err ecc_key(const struct tpm2_public *pub, struct key **ret_key)
 		{ TPM_ECC_NIST_P384, KEY_P384 },
 		{ TPM_ECC_NIST_P521, KEY_P521 },
 	};
+
+	for (size_t i = 0; i < ARRAY_LEN(curves); i++)
+		if (curves[i].curve == curve) {
+			*ret_type = curves[i].type;
+			return OK;
+		}
+	return err_new(ERR_UNSUPPORTED, "TPMT_PUBLIC: curve 0x%04x", curve);
+}
+
+static struct err ecc_key(const struct tpm2_public *pub, struct key **ret_key)
+{
 	AUTO(buf_done) struct buf x = BUF_INIT(EC_WIDTH_MAX);
 	AUTO(buf_done) struct buf y = BUF_INIT(EC_WIDTH_MAX);
+	enum key_type type;
 
-	for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
-		if (curves[i].curve != pub->curve)
-			continue;
-		TRY(put_padded(&x, pub->x, ec_width(curves[i].type)));
-		TRY(put_padded(&y, pub->y, ec_width(curves[i].type)));
-		TRY(buf_end(&x, "TPMT_PUBLIC"));
-		TRY(buf_end(&y, "TPMT_PUBLIC"));
-		return key_from_ec_point(curves[i].type, buf_bytes(&x), buf_bytes(&y), ret_key);
-	}
-	return err_new(ERR_UNSUPPORTED, "TPMT_PUBLIC: curve 0x%04x", pub->curve);
+	TRY(curve_type(pub->curve, &type));
+	TRY(put_padded(&x, pub->x, ec_width(type)));
+	TRY(put_padded(&y, pub->y, ec_width(type)));
+	TRY(buf_end(&x, "TPMT_PUBLIC"));
+	TRY(buf_end(&y, "TPMT_PUBLIC"));
+	return key_from_ec_point(type, buf_bytes(&x), buf_bytes(&y), ret_key);
 }
 
 RESULT tpm2_public_key(const struct tpm2_public *pub, struct key **ret_key)

@@ -39,15 +39,14 @@ static struct err kdfe(enum digest_alg alg, struct bytes z, struct bytes party_u
 	struct bytes party_v, struct secret **ret_seed)
 {
 	static const uint8_t counter[4] = { 0, 0, 0, 1 };
+	const struct bytes parts[] = { BYTES_OF(counter), z, BYTES_OF(identity_label), party_u,
+		party_v };
 	AUTO(digest_freep) struct digest_ctx *c = NULL;
 	struct digest_value d;
 
 	TRY(digest_new(alg, &c));
-	TRY(digest_update(c, BYTES_OF(counter)));
-	TRY(digest_update(c, z));
-	TRY(digest_update(c, BYTES_OF(identity_label)));
-	TRY(digest_update(c, party_u));
-	TRY(digest_update(c, party_v));
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		TRY(digest_update(c, parts[i]));
 	TRY(digest_final(c, &d));
 	struct err e = secret_of(digest_bytes(&d), ret_seed);
 	bytes_wipe(&d, sizeof(d));

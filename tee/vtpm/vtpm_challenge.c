@@ -126,7 +126,7 @@ static struct err ek_attributes(const struct tpm2_public *ek)
 		"restricted decrypt fixedTPM fixedParent sensitiveDataOrigin, no sign", got);
 }
 
-static struct err ek_is_certified(const struct tpm2_public *ek, const struct x509 *cert)
+static struct err check_certified(const struct tpm2_public *ek, const struct x509 *cert)
 {
 	AUTO(key_freep) struct key *own = NULL;
 	AUTO(key_freep) struct key *certified = NULL;
@@ -156,20 +156,27 @@ static struct err make(const struct hello *h, const struct tpm2_public *ek,
 		DENY_VTPM_EK_MALFORMED, "ek_public");
 }
 
-static struct err challenge(const struct hello *h, const struct tee_anchors *anchors, int64_t now,
-	struct vtpm_state *s, struct tpm2_credential *ret)
+static struct err check_ek(const struct hello *h, const struct tee_anchors *anchors, int64_t now,
+	struct tpm2_public *ret_ek)
 {
 	AUTO(x509_freep) struct x509 *cert = NULL;
-	struct tpm2_public ek, ak;
 	bool simulated;
 
 	TRY(tee_deny_because(
 		x509_parse_der(buf_bytes(&h->ek_cert), &cert), DENY_VTPM_EK_MALFORMED, "ek_cert"));
 	TRY(vtpm_ek_verify(cert, anchors, now, &simulated));
-	TRY(tee_deny_because(tpm2_public_parse(buf_bytes(&h->ek_public), &ek),
+	TRY(tee_deny_because(tpm2_public_parse(buf_bytes(&h->ek_public), ret_ek),
 		DENY_VTPM_EK_MALFORMED, "ek_public"));
-	TRY(ek_is_certified(&ek, cert));
-	TRY(ek_attributes(&ek));
+	TRY(check_certified(ret_ek, cert));
+	return ek_attributes(ret_ek);
+}
+
+static struct err challenge(const struct hello *h, const struct tee_anchors *anchors, int64_t now,
+	struct vtpm_state *s, struct tpm2_credential *ret)
+{
+	struct tpm2_public ek, ak;
+
+	TRY(check_ek(h, anchors, now, &ek));
 	TRY(tee_deny_because(tpm2_public_parse(buf_bytes(&h->ak_public), &ak),
 		DENY_EVIDENCE_MALFORMED, "ak_public"));
 	TRY(vtpm_ak_attributes(&ak));

@@ -90,7 +90,7 @@ RESULT vtpm_tpm_open(const char *conf, struct vtpm_tpm **ret_tpm)
 	if (!t)
 		return err_new(ERR_NOMEM, "TPM connection");
 	/* libtss2 writes what goes wrong to standard error by itself; here errors are returned. */
-	if (setenv("TSS2_LOG", "all+none", 0) != 0)
+	if (setenv("TSS2_LOG", "all+none", 0) != 0) /* NOLINT(concurrency-mt-unsafe): one thread */
 		return err_new(ERR_SYS, "TSS2_LOG");
 	t->ek = t->ak = ESYS_TR_NONE;
 	t->ek_cert = BUF_INIT(UINT16_MAX);
@@ -100,16 +100,22 @@ RESULT vtpm_tpm_open(const char *conf, struct vtpm_tpm **ret_tpm)
 	return OK;
 }
 
-void vtpm_tpm_free(struct vtpm_tpm *t)
+static void flush_keys(struct vtpm_tpm *t)
 {
-	if (!t)
-		return;
 	if (t->ak != ESYS_TR_NONE)
 		(void)Esys_FlushContext(t->esys, t->ak);
 	if (t->ek != ESYS_TR_NONE && t->own_ek)
 		(void)Esys_FlushContext(t->esys, t->ek);
-	if (t->esys)
+}
+
+void vtpm_tpm_free(struct vtpm_tpm *t)
+{
+	if (!t)
+		return;
+	if (t->esys) {
+		flush_keys(t);
 		Esys_Finalize(&t->esys);
+	}
 	if (t->tcti) {
 		Tss2_Tcti_Finalize(t->tcti);
 		free(t->tcti);

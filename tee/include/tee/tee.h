@@ -78,4 +78,4 @@ const struct tee *tee_by_platform(const char *platform); /* NULL: unknown */
 const struct tee *tee_by_kbs_name(const char *name);
 
 /* Initdata digest as a register holds it: cut or padded with zeroes to n bytes. */
-void tee_fit_digest(struct bytes digest, uint8_t *to, size_t n);
+void tee_fit_digest(struct bytes from, uint8_t *to, size_t n);
