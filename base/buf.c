@@ -37,8 +37,9 @@ static bool reserve(struct buf *b, size_t more)
 	size = b->size ? b->size : BUF_FIRST;
 	while (size < need && size <= b->max / 2)
 		size *= 2;
+	/* At least half of it is needed already; growing step by step would copy it every time. */
 	if (size < need)
-		size = need;
+		size = b->max;
 	p = realloc(b->p, size);
 	if (!p) {
 		b->bad = ERR_NOMEM;
