@@ -12,9 +12,10 @@ struct request {
 	struct http_exchange *x;
 	char id[REQUEST_ID_SIZE];
 	int64_t now;
-	const char *endpoint;	   /* first segment below /kbs/v0/ */
-	const char *rest;	   /* after it, without the slash; "" when nothing follows */
-	const char *subject;	   /* for the audit log; may be NULL */
+	const char *endpoint; /* first segment below /kbs/v0/ */
+	const char *rest;     /* after it, without the slash; "" when nothing follows */
+	const char *subject; /* for the audit log: "admin", or the start of the session's id; may be
+				empty */
 	const struct json *claims; /* accepted ones, for the audit log; may be NULL */
 	bool durable;		   /* the audit record must be on disk first */
 };
@@ -41,6 +42,8 @@ RESULT api_attest(struct request *r, const char **ret_variant);
 RESULT api_resource(struct request *r, const char **ret_variant);
 RESULT api_policy(struct request *r, const char **ret_variant);
 RESULT api_reference(struct request *r, const char **ret_variant);
+
+void api_set_subject(struct request *r, const char *subject);
 
 /* The session of the cookie; NULL: none, unknown or expired. */
 struct session *api_session(struct request *r);

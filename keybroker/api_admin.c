@@ -58,7 +58,7 @@ static void rvps_done(struct rvps_message *m)
 static RESULT need_admin(struct request *r, const char **ret_variant)
 {
 	*ret_variant = KBS_ADMIN;
-	r->subject = "admin";
+	api_set_subject(r, "admin");
 	r->durable = true;
 	return admin_check(r->b, http_x_header(r->x, "Authorization"), r->now);
 }

@@ -314,7 +314,7 @@ RESULT api_attest(struct request *r, const char **ret_variant)
 	if (!s)
 		return err_deny(ERR_UNVERIFIED, "kbs.no-session", "kbs-session-id",
 			"the cookie of a live session", NULL);
-	r->subject = s->id;
+	api_set_subject(r, s->id);
 	TRY(json_parse(http_x_body(r->x), &tree));
 	TRY(json_decode(tree, &attest_table, &a));
 	if (!s->attested) {

@@ -52,7 +52,7 @@ static RESULT token_of(struct request *r, const char **ret_variant, struct guest
 	if (s && s->attested) {
 		ret->claims = s->claims;
 		ret->appraisal = &s->appraisal;
-		r->subject = s->id;
+		api_set_subject(r, s->id);
 		return OK;
 	}
 	*ret_variant = KBS_BAD_TOKEN;
@@ -136,7 +136,7 @@ RESULT api_resource(struct request *r, const char **ret_variant)
 	if (is_get && !is_list)
 		return get(r, ret_variant);
 	*ret_variant = KBS_ADMIN;
-	r->subject = "admin";
+	api_set_subject(r, "admin");
 	TRY(admin_check(r->b, http_x_header(r->x, "Authorization"), r->now));
 	*ret_variant = KBS_RESOURCE;
 	return is_list ? list(r) : change(r, method);
