@@ -14,8 +14,8 @@ struct request {
 	int64_t now;
 	const char *endpoint; /* first segment below /kbs/v0/ */
 	const char *rest;     /* after it, without the slash; "" when nothing follows */
-	const char *subject; /* for the audit log: "admin", or the start of the session's id; may be
-				empty */
+	char subject[16]; /* for the audit log: "admin", or the start of the session's id; may be
+			     empty */
 	const struct json *claims; /* accepted ones, for the audit log; may be NULL */
 	bool durable;		   /* the audit record must be on disk first */
 };

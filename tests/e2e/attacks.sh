@@ -163,6 +163,14 @@ prepare() {
 	sed 's|"image":"\([^"]*\)/app:latest","argv":\["/bin/hello"\]|"image":"\1/app:latest","argv":["/bin/sleep","60"]|' "$S/manifest.json" >"$S/manifest-sleep.json"
 	make_initdata "$S/initdata-sleep.toml" "https://$HOST_IN_GUEST:$KBS_PORT" "$ca" "$S/manifest-sleep.json"
 	"$SEALPOD" kbs reference add initdata "$("$SEALPOD" initdata digest "$S/initdata-sleep.toml")" --dir "$KBS_DIR"
+	# What a guest's firmware measures is no secret: a container asks for evidence and prints it. An attacker with a
+	# software TPM of its own can then extend the same values.
+	sed 's|"image":"\([^"]*\)/app:latest","argv":\["/bin/hello"\]|"image":"\1/app:latest","argv":["/bin/wget","-qO-","http://127.0.0.1:8006/aa/evidence?runtime_data=probe"]|' \
+		"$S/manifest.json" >"$S/manifest-probe.json"
+	make_initdata "$S/initdata-probe.toml" "https://$HOST_IN_GUEST:$KBS_PORT" "$ca" "$S/manifest-probe.json"
+	"$SEALPOD" kbs reference add initdata "$("$SEALPOD" initdata digest "$S/initdata-probe.toml")" --dir "$KBS_DIR"
+	"$SEALPOD" run --quiet --initdata "$S/initdata-probe.toml" "$IMAGE" </dev/null | jq -r .event_log | base64 -d >"$S/event-log.bin"
+	attacker none >"$S/out-baseline" || die "an honest attestation fails: $(cat "$S/out-baseline")"
 }
 
 run_one() { # ID
