@@ -54,13 +54,29 @@ void timeline_contact(struct timeline *t, uint64_t now_ms, uint64_t guest_ms)
 	set(t, TIMELINE_KERNEL, guest_ms);
 }
 
+/* Proof and keys are got on the way: what they took is theirs, not the pull's. */
+static uint64_t without_nested(struct timeline *t, int stage, uint64_t took_ms)
+{
+	if (stage == TIMELINE_EVIDENCE || stage == TIMELINE_BROKER)
+		t->nested += took_ms;
+	if (stage != TIMELINE_PULL)
+		return took_ms;
+	took_ms = since(t->nested, took_ms);
+	t->nested = 0;
+	return took_ms;
+}
+
 void timeline_guest_stage(struct timeline *t, const char *stage, uint64_t took_ms)
 {
+	/* A guest may say anything; sums must not overflow. */
+	if (took_ms > TIMELINE_STAGE_MAX_MS)
+		return;
 	/* The stages before are the host's to measure. */
 	for (int s = TIMELINE_AGENT; s < TIMELINE_COUNT; s++) {
-		if (str_equal(stages[s].name, stage) &&
-			!__builtin_add_overflow(t->ms[s], took_ms, &t->ms[s]))
-			t->known[s] = true;
+		if (!str_equal(stages[s].name, stage))
+			continue;
+		t->ms[s] += without_nested(t, s, took_ms);
+		t->known[s] = true;
 	}
 }
 

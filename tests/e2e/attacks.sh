@@ -101,7 +101,7 @@ a_exec() {
 	local id=exec-$$ out
 	"$SEALPOD" run --name "$id" --initdata "$S/initdata-sleep.toml" "$IMAGE" -- /bin/sleep 60 >/dev/null 2>&1 </dev/null &
 	local pid=$!
-	wait_for 60 "$SEALPOD" pod exec "$id" -- /bin/id || { echo 'the allowed exec did not work'; kill "$pid"; return; }
+	wait_for 180 "$SEALPOD" pod exec "$id" -- /bin/id || { echo 'the allowed exec did not work'; kill "$pid"; return; }
 	out=$("$SEALPOD" pod exec "$id" -- /bin/cat /etc/secret.txt 2>&1) && out="NOT REFUSED: $out"
 	kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null || true

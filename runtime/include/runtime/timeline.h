@@ -23,7 +23,8 @@ enum timeline_stage {
 
 enum {
 	TIMELINE_KEPT = 50, /* finished pods */
-	TIMELINE_TEXT_MAX = 16 * 1024
+	TIMELINE_TEXT_MAX = 16 * 1024,
+	TIMELINE_STAGE_MAX_MS = 24 * 3600 * 1000 /* a longer one is not believed */
 };
 
 const char *timeline_name(enum timeline_stage s);
@@ -34,8 +35,9 @@ struct timeline {
 	bool known[TIMELINE_COUNT];
 	/* Marks of the host's monotonic clock; 0: not yet. */
 	uint64_t begun, vm_started;
-	bool contact;	/* the guest's clock was seen */
-	uint64_t ready; /* ms from begun until the container runs */
+	uint64_t nested; /* evidence and broker since the last pull ended */
+	bool contact;	 /* the guest's clock was seen */
+	uint64_t ready;	 /* ms from begun until the container runs */
 };
 
 void timeline_begin(struct timeline *t, uint64_t now_ms);
@@ -45,7 +47,8 @@ void timeline_vm_started(struct timeline *t, uint64_t now_ms);
  * guest's clock began is the firmware's, the rest until the line is the kernel's.
  */
 void timeline_contact(struct timeline *t, uint64_t now_ms, uint64_t guest_ms);
-/* A stage that the guest measured; an unknown name is ignored, repeated ones add up. */
+/* A stage that the guest measured; an unknown name is ignored, repeated ones add up. Evidence and
+ * broker lie inside the pull that follows and are taken off it. */
 void timeline_guest_stage(struct timeline *t, const char *stage, uint64_t took_ms);
 void timeline_ready(struct timeline *t, uint64_t now_ms);
 

@@ -23,13 +23,18 @@ static void test_stages(void **state)
 	timeline_guest_stage(&t, "launch", 5); /* the guest has no say in this */
 	timeline_guest_stage(&t, "nonsense", 5);
 	timeline_guest_stage(&t, "pull", UINT64_MAX); /* does not fit: ignored */
+	timeline_guest_stage(&t, "evidence", 60);
+	timeline_guest_stage(&t, "broker", 30);
+	timeline_guest_stage(&t, "pull", 100); /* proof and keys lay inside: 10 are its own */
+	timeline_guest_stage(&t, "pull", 5);
 	timeline_ready(&t, 12000);
+	assert_int_equal(t.ms[TIMELINE_PULL], 515);
 	assert_int_equal(t.ms[TIMELINE_LAUNCH], 700);
 	assert_int_equal(t.ms[TIMELINE_FIRMWARE], 7100);
 	assert_int_equal(t.ms[TIMELINE_KERNEL], 1900);
 	assert_int_equal(t.ms[TIMELINE_AGENT], 40);
 	assert_int_equal(t.ready, 11000);
-	assert_false(t.known[TIMELINE_BROKER]);
+	assert_false(t.known[TIMELINE_START]);
 	assert_true(t.known[TIMELINE_PULL]);
 }
 
