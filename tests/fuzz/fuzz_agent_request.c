@@ -1,0 +1,201 @@
+/*
+ * The agent API as a hostile host sees it: records of (method, length, payload) go through the real
+ * ttrpc server to the real handlers; only what they would do to the machine is replaced.
+ */
+#include "api.h"
+#include "start.h"
+
+#include <fcntl.h>
+#include <ttrpc.pb-c.h>
+#include <unistd.h>
+
+#include <base/file.h>
+#include <base/log.h>
+#include <base/reader.h>
+#include <net/pb.h>
+#include <net/ttrpc.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum {
+	CALLS_MAX = 16,
+	ROUNDS = 4
+};
+
+static const char initdata[] =
+	"version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"pod-manifest.json\" = '''\n"
+	"{\"version\":1,\"containers\":[{\"name\":\"app\",\"image\":\"~.*\",\"argv\":[\"/"
+	"a\",\"~.*\"],"
+	"\"env\":{\"A\":\"~.*\"},\"cwd\":\"~.*\",\"user\":\"~.*\",\"capabilities\":[\"CAP_KILL\"],"
+	"\"mounts\":[\"/m\",\"/etc/resolv.conf\"],\"exec\":[[\"~.*\"]]}],"
+	"\"allow\":[\"logs\",\"signal\",\"stdin\",\"stats\"]}'''\n";
+
+/* crun fails at once, so that no process is waited for. */
+static RESULT no_run(struct agent *a, const struct process_spec *spec, command_fn *fn, void *arg)
+{
+	(void)a;
+	(void)spec;
+	fn(arg, 1);
+	return OK;
+}
+
+static RESULT no_pull(
+	struct agent *a, const char *image, const char *bundle, pull_fn *fn, void *arg)
+{
+	AUTO(auto_free) char *config = NULL;
+	AUTO(auto_free) char *rootfs = NULL;
+
+	(void)a;
+	(void)image;
+	TRY(path_join(bundle, "rootfs", &rootfs));
+	TRY(path_join(bundle, "image.json", &config));
+	TRY(dir_make(rootfs, 0755));
+	TRY(file_write_atomic(config, bytes_str("{\"config\":{\"Cmd\":[\"/a\",\"b\"]}}"), 0600));
+	fn(arg, OK);
+	return OK;
+}
+
+static RESULT no_namespaces(struct agent *a, const char *hostname)
+{
+	(void)a;
+	(void)hostname;
+	return OK;
+}
+
+static RESULT no_interface(const Types__Interface *i)
+{
+	(void)i;
+	return OK;
+}
+
+static RESULT no_routes(const Agent__Routes *r)
+{
+	(void)r;
+	return OK;
+}
+
+static RESULT no_neighbours(const Agent__ARPNeighbors *n)
+{
+	(void)n;
+	return OK;
+}
+
+static RESULT no_clock(int64_t sec, int64_t usec)
+{
+	(void)sec;
+	(void)usec;
+	return OK;
+}
+
+static RESULT no_random(struct bytes data)
+{
+	(void)data;
+	return OK;
+}
+
+static RESULT no_cpus(uint32_t n)
+{
+	(void)n;
+	return OK;
+}
+
+static const struct effects harmless = {
+	.run = no_run,
+	.pull = no_pull,
+	.namespaces = no_namespaces,
+	.interface_set = no_interface,
+	.routes_add = no_routes,
+	.neighbours_add = no_neighbours,
+	.clock_set = no_clock,
+	.random_add = no_random,
+	.cpus_online = no_cpus,
+};
+
+static char dir[] = "/tmp/sealpod-fuzz-agent-XXXXXX";
+
+static void remove_dir(void)
+{
+	err_ignore(dir_remove_tree(dir));
+}
+
+static const char *run_dir(void)
+{
+	static bool made;
+
+	if (!made && (!mkdtemp(dir) || atexit(remove_dir) != 0))
+		abort();
+	/* Every refusal is logged; here that would be all the output there is. */
+	if (!made)
+		log_init("fuzz", LOG_ERROR, LOG_TEXT, open("/dev/null", O_WRONLY | O_CLOEXEC));
+	made = true;
+	return dir;
+}
+
+static void send_call(int fd, uint32_t stream, const char *method, struct bytes payload)
+{
+	AUTO(buf_done) struct buf frame = BUF_INIT(TTRPC_MESSAGE_MAX);
+	AUTO(buf_done) struct buf body = BUF_INIT(TTRPC_MESSAGE_MAX);
+	Ttrpc__Request q = TTRPC__REQUEST__INIT;
+	ssize_t n;
+
+	q.service = (char *)(uintptr_t) "grpc.AgentService";
+	q.method = (char *)(uintptr_t)method;
+	q.payload.data = (uint8_t *)(uintptr_t)payload.p;
+	q.payload.len = payload.n;
+	if (failed(pb_pack(&q.base, &body)))
+		return;
+	buf_be32(&frame, body.n);
+	buf_be32(&frame, stream);
+	buf_be16(&frame, 0x0100);
+	buf_put(&frame, buf_bytes(&body));
+	n = write(fd, frame.p, frame.n);
+	(void)n;
+}
+
+static void drain(int fd)
+{
+	uint8_t answer[4096];
+
+	while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
+		;
+}
+
+static void feed(struct agent *a, int fd, struct reader r)
+{
+	size_t methods = 0;
+
+	while (api_methods[methods])
+		methods++;
+	for (uint32_t i = 0; i < CALLS_MAX && rd_more(&r); i++) {
+		size_t method = rd_u8(&r) % methods;
+		uint16_t n = rd_be16(&r);
+		struct bytes payload = n < r.left ? rd_take(&r, n) : rd_rest(&r);
+
+		send_call(fd, 2 * i + 1, api_methods[method], payload);
+		for (int round = 0; round < ROUNDS; round++)
+			err_ignore(loop_once(a->loop, 0));
+		drain(fd);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct settings set = {
+		.run_dir = run_dir(), .crun = "/bin/true", .cgroup_manager = "disabled"
+	};
+	struct agent a;
+	int fds[2];
+
+	if (failed(agent_init(&a, &set)) || failed(agent_load_initdata(&a, bytes_str(initdata))))
+		abort();
+	a.effects = &harmless;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0 ||
+		failed(ttrpc_server_add(a.server, fds[0], false)))
+		abort();
+	feed(&a, fds[1], rd_of(bytes_of(data, size)));
+	(void)close(fds[1]);
+	agent_done(&a);
+	return 0;
+}
