@@ -77,11 +77,12 @@ static RESULT optional_parse(struct bytes image, size_t at, size_t size, struct 
 	rd_skip(&r, magic == MAGIC_PE32 ? 4 * 4 + 4 : 4 * 8 + 4);
 	uint32_t n_directories = rd_le32(&r);
 	size_t directories = at + (size - r.left);
+	size_t before = (size_t)DIRECTORY_CERTIFICATES * DIRECTORY_SIZE;
 	if (n_directories > DIRECTORY_CERTIFICATES) {
-		rd_skip(&r, DIRECTORY_CERTIFICATES * DIRECTORY_SIZE);
+		rd_skip(&r, before);
 		pe->certificates_offset = rd_le32(&r);
 		pe->certificates_size = rd_le32(&r);
-		pe->certificate_entry = directories + DIRECTORY_CERTIFICATES * DIRECTORY_SIZE;
+		pe->certificate_entry = directories + before;
 	}
 	if (!rd_ok(&r))
 		return err_new(ERR_FORMAT, "PE image: the optional header is cut");

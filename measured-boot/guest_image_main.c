@@ -18,7 +18,7 @@ struct options {
 	struct strv lists;
 	struct strv sets;
 	const char *kernel;
-	const char *firmware;
+	const char *firmware, *firmware_version;
 	const char *out;
 	const char *compression;
 };
@@ -46,6 +46,11 @@ static const struct cli_option option_table[] = {
 		.value = "FILE",
 		.help = "OVMF code image that the reference values are for",
 		.required = true },
+	{ .name = "firmware-version",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, firmware_version),
+		.value = "TEXT",
+		.help = "version of its package, which some builds measure" },
 	{ .name = "out",
 		.kind = CLI_STRING,
 		.offset = offsetof(struct options, out),
@@ -178,6 +183,7 @@ static RESULT write_reference(const struct options *o, const struct product *p, 
 		.kernel = buf_bytes(&p->kernel),
 		.initrd = buf_bytes(&p->initrd),
 		.kernel_version = version,
+		.firmware_version = o->firmware_version,
 	};
 
 	TRY(boot_reference_compute(&in, &values));

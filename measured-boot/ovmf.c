@@ -116,7 +116,10 @@ RESULT ovmf_pei_digest(const struct ovmf_volumes *v, unsigned cpus, enum digest_
 		return digest(alg, v->pei, ret_digest);
 	buf_put(&pei, v->pei);
 	TRY(buf_end(&pei, "OVMF"));
-	TRY(ovmf_platform_fill(&pei, cpus));
+	if (cpus == OVMF_CPUS_TIMER_ONLY)
+		TRY(ovmf_timer_fill(&pei));
+	else
+		TRY(ovmf_platform_fill(&pei, cpus));
 	return digest(alg, buf_bytes(&pei), ret_digest);
 }
 

@@ -2,6 +2,10 @@
 
 #include "fv.h"
 
+/* 52C05B14-0B98-496C-BC3B-04B50211D680: PeiCore */
+static const uint8_t guid_pei_core[FV_GUID_SIZE] = { 0x14, 0x5b, 0xc0, 0x52, 0x98, 0x0b, 0x6c, 0x49,
+	0xbc, 0x3b, 0x04, 0xb5, 0x02, 0x11, 0xd6, 0x80 };
+
 /* 222C386D-5ABC-4FB4-B124-FBB82488ACF4: PlatformPei */
 static const uint8_t guid_platform_pei[FV_GUID_SIZE] = { 0x6d, 0x38, 0x2c, 0x22, 0xbc, 0x5a, 0xb4,
 	0x4f, 0xb1, 0x24, 0xfb, 0xb8, 0x24, 0x88, 0xac, 0xf4 };
@@ -9,15 +13,17 @@ static const uint8_t guid_platform_pei[FV_GUID_SIZE] = { 0x6d, 0x38, 0x2c, 0x22,
 enum {
 	PE_LFANEW = 0x3c,
 	PE_SECTIONS_MAX = 16,
-	BSS_ALIGN = 32,
+	PLATFORM_ALIGN = 32, /* of a large structure */
+	TIMER_ALIGN = 16,
 
 	/* q35 and OVMF's choices for it */
 	Q35_DEVICE_ID = 0x29c0,
 	ADDRESS_BITS = 40,
-	CPUS_DEFAULT = 64
+	CPUS_DEFAULT = 64,
+	ACPI_TIMER_PORT = 0x608
 };
 
-static const uint64_t gib = 1024 * 1024 * 1024;
+static const uint64_t gib = UINT64_C(1) << 30;
 
 static bool is_data(struct bytes name)
 {
@@ -52,7 +58,7 @@ static RESULT find_data(struct bytes image, struct bytes *ret)
 		*ret = rd_take(&part, size);
 		return rd_ok(&part) ? OK : err_new(ERR_FORMAT, "OVMF: .data beyond its image");
 	}
-	return err_new(ERR_UNSUPPORTED, "OVMF: PlatformPei has no .data");
+	return err_new(ERR_UNSUPPORTED, "OVMF: a module has no .data");
 }
 
 static RESULT find_image(struct bytes sections, struct bytes *ret)
@@ -67,10 +73,11 @@ static RESULT find_image(struct bytes sections, struct bytes *ret)
 		*ret = s.body;
 		return OK;
 	}
-	return err_new(ERR_UNSUPPORTED, "OVMF: PlatformPei has no PE image");
+	return err_new(ERR_UNSUPPORTED, "OVMF: a module has no PE image");
 }
 
-static RESULT find_platform_pei(struct bytes pei, struct bytes *ret_image)
+static RESULT find_module(
+	struct bytes pei, const uint8_t guid[static FV_GUID_SIZE], struct bytes *ret_image)
 {
 	struct fv v = { 0 };
 
@@ -82,20 +89,20 @@ static RESULT find_platform_pei(struct bytes pei, struct bytes *ret_image)
 		TRY(fv_next_file(&r, v.files, &file, &end));
 		if (end)
 			break;
-		if (bytes_compare(file.name, BYTES_OF(guid_platform_pei)) == 0)
+		if (bytes_compare(file.name, bytes_of(guid, FV_GUID_SIZE)) == 0)
 			return find_image(file.body, ret_image);
 	}
-	return err_new(ERR_UNSUPPORTED, "OVMF: no PlatformPei");
+	return err_new(ERR_UNSUPPORTED, "OVMF: a module is missing");
 }
 
 /* What EDK II's linker script puts behind the initialised variables, in the same section. */
-static struct bytes bss_of(struct bytes data)
+static struct bytes bss_of(struct bytes data, size_t align)
 {
 	size_t used = data.n;
 
 	while (used > 0 && data.p[used - 1] == 0)
 		used--;
-	used = (used + BSS_ALIGN - 1) & ~(size_t)(BSS_ALIGN - 1);
+	used = (used + align - 1) & ~(align - 1);
 	return used < data.n ? bytes_of(data.p + used, data.n - used) : BYTES_NONE;
 }
 
@@ -126,18 +133,33 @@ static void put_platform(struct buf *b, unsigned cpus)
 	buf_u8(b, 1);		    /* and mQemuFwCfgDmaSupported */
 }
 
+/* Writes where the module keeps its first variable. */
+static RESULT fill(
+	struct buf *pei, const uint8_t guid[static FV_GUID_SIZE], size_t align, struct bytes value)
+{
+	struct bytes image = { 0 }, data = { 0 };
+
+	TRY(find_module(buf_bytes(pei), guid, &image));
+	TRY(find_data(image, &data));
+	struct bytes bss = bss_of(data, align);
+	if (bss.n < value.n)
+		return err_new(ERR_UNSUPPORTED, "OVMF: a module has no room for its variables");
+	memcpy(pei->p + (size_t)(bss.p - pei->p), value.p, value.n);
+	return OK;
+}
+
 RESULT ovmf_platform_fill(struct buf *pei, unsigned cpus)
 {
 	AUTO(buf_done) struct buf platform = BUF_INIT(256);
-	struct bytes image = { 0 }, data = { 0 };
 
-	TRY(find_platform_pei(buf_bytes(pei), &image));
-	TRY(find_data(image, &data));
 	put_platform(&platform, cpus);
 	TRY(buf_end(&platform, "OVMF"));
-	struct bytes bss = bss_of(data);
-	if (bss.n < platform.n)
-		return err_new(ERR_UNSUPPORTED, "OVMF: no room for its platform data");
-	memcpy(pei->p + (size_t)(bss.p - pei->p), platform.p, platform.n);
-	return OK;
+	return fill(pei, guid_platform_pei, PLATFORM_ALIGN, buf_bytes(&platform));
+}
+
+RESULT ovmf_timer_fill(struct buf *pei)
+{
+	static const uint8_t port[] = { ACPI_TIMER_PORT & 0xff, ACPI_TIMER_PORT >> 8, 0, 0 };
+
+	return fill(pei, guid_pei_core, TIMER_ALIGN, BYTES_OF(port));
 }

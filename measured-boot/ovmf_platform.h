@@ -9,3 +9,7 @@
  * it, as in later versions, which do not keep it there.
  */
 RESULT ovmf_platform_fill(struct buf *pei, unsigned cpus);
+
+/* Fills in the port of the ACPI timer (edk2-stable202502, OvmfPkg/Library/AcpiTimerLib), the first
+ * variable of the PEI core. ERR_UNSUPPORTED as above. */
+RESULT ovmf_timer_fill(struct buf *pei);

@@ -101,14 +101,20 @@ static RESULT compute_machines(const struct ovmf_volumes *volumes, struct boot_r
 	return OK;
 }
 
-static RESULT compute_firmware(struct bytes firmware, struct boot_reference_values *v)
+static RESULT compute_firmware(
+	const struct boot_reference_inputs *in, struct boot_reference_values *v)
 {
 	AUTO(ovmf_volumes_done) struct ovmf_volumes volumes = { 0 };
 
 	TRY(ovmf_crtm_digest("", bank, &v->crtm));
-	TRY(ovmf_volumes_read(firmware, &volumes));
+	if (in->firmware_version)
+		TRY(ovmf_crtm_digest(in->firmware_version, bank, &v->crtm_version));
+	TRY(ovmf_volumes_read(in->firmware, &volumes));
 	TRY(digest(bank, volumes.dxe, &v->dxe));
 	TRY(ovmf_pei_digest(&volumes, OVMF_CPUS_UNTOUCHED, bank, &v->pei));
+	struct err e = ovmf_pei_digest(&volumes, OVMF_CPUS_TIMER_ONLY, bank, &v->pei_timer);
+	if (failed(e) && e.code != ERR_UNSUPPORTED)
+		return e;
 	return compute_machines(&volumes, v);
 }
 
@@ -117,7 +123,7 @@ RESULT boot_reference_compute(
 {
 	struct boot_reference_values v = { 0 };
 
-	TRY(compute_firmware(in->firmware, &v));
+	TRY(compute_firmware(in, &v));
 	TRY(digest(bank, in->initrd, &v.initrd));
 	TRY(compute_kernel(in, &v));
 	TRY(compute_cmdlines(&v));
@@ -140,9 +146,13 @@ static void put_values(struct json_writer *w, const struct boot_reference_values
 	jw_key(w, "reference_values");
 	jw_object(w);
 	begin_values(w, "vtpm.crtm", &v->crtm);
+	if (v->crtm_version.n > 0)
+		jw_hex(w, digest_bytes(&v->crtm_version));
 	jw_array_end(w);
 	begin_values(w, "vtpm.firmware", &v->dxe);
 	jw_hex(w, digest_bytes(&v->pei));
+	if (v->pei_timer.n > 0)
+		jw_hex(w, digest_bytes(&v->pei_timer));
 	for (size_t i = 0; i < v->n_machines; i++)
 		jw_hex(w, digest_bytes(&v->machines[i].pei));
 	jw_array_end(w);
@@ -205,6 +215,8 @@ RESULT boot_reference_print(const struct boot_reference_inputs *in,
 	jw_key(&w, "inputs");
 	jw_object(&w);
 	jw_kstr(&w, "kernel_version", in->kernel_version);
+	if (in->firmware_version)
+		jw_kstr(&w, "firmware_version", in->firmware_version);
 	jw_kstr(&w, "machine", QEMU_MACHINE);
 	TRY(put_file(&w, "firmware", in->firmware));
 	TRY(put_file(&w, "kernel", in->kernel));

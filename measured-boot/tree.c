@@ -59,21 +59,27 @@ static RESULT append(struct tree *t, struct tree_entry *take)
 	return OK;
 }
 
+static RESULT add_parent(struct tree *t, const char *path)
+{
+	AUTO(entry_done) struct tree_entry dir = { .mode = S_IFDIR | 0755 };
+	const struct tree_entry *there = tree_get(t, path);
+
+	if (there && !S_ISDIR(there->mode))
+		return err_new(ERR_STATE, "image: %s is not a directory", path);
+	if (there)
+		return OK;
+	TRY(str_dup(path, &dir.path));
+	return append(t, &dir);
+}
+
 static RESULT add_parents(struct tree *t, const char *path)
 {
 	AUTO(auto_free) char *parent = NULL;
 
 	TRY(str_dup(path, &parent));
 	for (char *slash = strchr(parent + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		AUTO(entry_done) struct tree_entry dir = { .mode = S_IFDIR | 0755 };
 		*slash = '\0';
-		const struct tree_entry *there = tree_get(t, parent);
-		if (there && !S_ISDIR(there->mode))
-			return err_new(ERR_STATE, "image: %s: %s is not a directory", path, parent);
-		if (!there) {
-			TRY(str_dup(parent, &dir.path));
-			TRY(append(t, &dir));
-		}
+		TRY(add_parent(t, parent));
 		*slash = '/';
 	}
 	return OK;

@@ -19,7 +19,8 @@ struct boot_reference_inputs {
 	struct bytes firmware; /* OVMF_CODE_4M.fd */
 	struct bytes kernel;
 	struct bytes initrd;
-	const char *kernel_version; /* "6.12.117+deb12" */
+	const char *kernel_version;   /* "6.12.117+deb12" */
+	const char *firmware_version; /* of the package; NULL: unknown */
 };
 
 /* The PEI volume of a machine with so many processors. */
@@ -37,8 +38,10 @@ struct boot_reference_cmdline {
 
 /* All SHA-256, for machines of machine.h. */
 struct boot_reference_values {
-	struct digest_value crtm, dxe;
-	struct digest_value pei; /* as it is in the file: for an OVMF that leaves it alone */
+	struct digest_value crtm, crtm_version; /* without a version, and with it */
+	struct digest_value dxe;
+	struct digest_value pei;       /* as it is in the file: for an OVMF that leaves it alone */
+	struct digest_value pei_timer; /* n = 0 when the OVMF has no place for it */
 	struct boot_reference_machine machines[MACHINE_CPUS_MAX];
 	size_t n_machines; /* 0 when the OVMF is not known to write into the volume */
 	struct digest_value kernel, pcr4; /* Authenticode, as QEMU patches it */

@@ -9,6 +9,9 @@ static const uint8_t lzma_guid[16] = { 0x98, 0x58, 0x4e, 0xee, 0x14, 0x39, 0x59,
 static const uint8_t platform_pei_guid[16] = { 0x6d, 0x38, 0x2c, 0x22, 0xbc, 0x5a, 0xb4, 0x4f, 0xb1,
 	0x24, 0xfb, 0xb8, 0x24, 0x88, 0xac, 0xf4 };
 
+static const uint8_t pei_core_guid[16] = { 0x14, 0x5b, 0xc0, 0x52, 0x98, 0x0b, 0x6c, 0x49, 0xbc,
+	0x3b, 0x04, 0xb5, 0x02, 0x11, 0xd6, 0x80 };
+
 static void align(struct buf *b, size_t to)
 {
 	buf_zero(b, (to - b->n % to) % to);
@@ -47,8 +50,8 @@ static void put_volume(struct buf *b, struct bytes files)
 	memset(buf_grow(b, 64), 0xff, 64);
 }
 
-/* PE image whose .data is 128 bytes of variables and 384 of zeroes. */
-static void put_image(struct buf *b)
+/* PE image whose .data is 100 bytes of variables and 412 of zeroes. */
+static void put_image(struct buf *b, int variable)
 {
 	static const char name[8] = ".data";
 
@@ -65,7 +68,7 @@ static void put_image(struct buf *b)
 	buf_le32(b, 0x100);
 	buf_zero(b, 16);
 	buf_zero(b, 0x100 - b->n);
-	memset(buf_grow(b, 100), 0x5a, 100);
+	memset(buf_grow(b, 100), variable, 100);
 	buf_zero(b, 412);
 }
 
@@ -95,7 +98,12 @@ static void make_pei(struct buf *pei)
 	AUTO(buf_done) struct buf sections = BUF_INIT(FIRMWARE_MAX);
 	AUTO(buf_done) struct buf files = BUF_INIT(FIRMWARE_MAX);
 
-	put_image(&image);
+	put_image(&image, FIRMWARE_CORE_VARIABLE);
+	put_section(&sections, 0x10, buf_bytes(&image));
+	put_file(&files, pei_core_guid, 0x04, buf_bytes(&sections));
+	buf_clear(&sections);
+	buf_clear(&image);
+	put_image(&image, FIRMWARE_PLATFORM_VARIABLE);
 	put_section(&sections, 0x15, bytes_str("name"));
 	put_section(&sections, 0x10, buf_bytes(&image));
 	put_file(&files, lzma_guid, 0x07, bytes_str("another file"));

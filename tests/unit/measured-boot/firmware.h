@@ -4,7 +4,10 @@
 #include <base/buf.h>
 
 enum {
-	FIRMWARE_MAX = 64 * 1024
+	FIRMWARE_MAX = 64 * 1024,
+	/* The bytes that the initialised variables of PeiCore and PlatformPei consist of. */
+	FIRMWARE_CORE_VARIABLE = 0x6b,
+	FIRMWARE_PLATFORM_VARIABLE = 0x5a
 };
 
 /* The code image. `pei` and `dxe` get the two volumes inside; either may be NULL. */

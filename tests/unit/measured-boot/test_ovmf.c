@@ -54,7 +54,7 @@ static void test_platform_data(void **state)
 	assert_false(bytes_equal(digest_bytes(&one), digest_bytes(&two)));
 
 	/* The variables end 100 bytes into .data; the structure is aligned to 32 behind them. */
-	const uint8_t *last = memrchr(pei.p, 0x5a, pei.n);
+	const uint8_t *last = memrchr(pei.p, FIRMWARE_PLATFORM_VARIABLE, pei.n);
 	size_t at = (size_t)(last - pei.p) - 99 + 128;
 	static const char filled[] = "c029"
 				     "000000000000000000000000000000000000"
@@ -76,6 +76,29 @@ static void test_platform_data(void **state)
 	memcpy(pei.p + at + 24, test_hex(filled).p, strlen(filled) / 2);
 	assert_ok(digest(DIGEST_SHA256, buf_bytes(&pei), &want));
 	assert_bytes_equal(digest_bytes(&two), digest_bytes(&want));
+}
+
+/* What Debian 13's OVMF (2025.02-8+deb13u1) changes: two bytes of the core's first variable. */
+static void test_timer(void **state)
+{
+	(void)state;
+	AUTO(buf_done) struct buf code = BUF_INIT(FIRMWARE_MAX);
+	AUTO(buf_done) struct buf pei = BUF_INIT(FIRMWARE_MAX);
+	AUTO(ovmf_volumes_done) struct ovmf_volumes v = { 0 };
+	struct digest_value got = { 0 }, want = { 0 };
+
+	firmware_make(&code, &pei, NULL);
+	assert_ok(ovmf_volumes_read(buf_bytes(&code), &v));
+	assert_ok(ovmf_pei_digest(&v, OVMF_CPUS_TIMER_ONLY, DIGEST_SHA256, &got));
+	const uint8_t *last = memrchr(pei.p, FIRMWARE_CORE_VARIABLE, pei.n);
+	size_t at = (size_t)(last - pei.p) - 99 + 112; /* the next multiple of 16 */
+	pei.p[at] = 0x08;
+	pei.p[at + 1] = 0x06;
+	assert_ok(digest(DIGEST_SHA256, buf_bytes(&pei), &want));
+	assert_bytes_equal(digest_bytes(&got), digest_bytes(&want));
+	assert_ok(ovmf_crtm_digest("2025.02-8+deb13u1", DIGEST_SHA256, &got));
+	assert_bytes_equal(digest_bytes(&got),
+		test_hex("8a0c71d44cbfa2202e9108e463c5dba04064e36324f1ab5e670421a59dc4272b"));
 }
 
 static void test_refused(void **state)
@@ -167,7 +190,7 @@ static void test_reference_values(void **state)
 	assert_ok(boot_reference_print(&in, &v, &text));
 	assert_ok(json_parse(buf_bytes(&text), &root));
 	assert_int_equal(values_of(root, "vtpm.crtm"), 1);
-	assert_int_equal(values_of(root, "vtpm.firmware"), 2 + MACHINE_CPUS_MAX);
+	assert_int_equal(values_of(root, "vtpm.firmware"), 3 + MACHINE_CPUS_MAX);
 	assert_int_equal(values_of(root, "vtpm.kernel"), 1);
 	assert_int_equal(values_of(root, "vtpm.cmdline"), v.n_cmdlines);
 	assert_int_equal(values_of(root, "vtpm.initrd"), 1);
@@ -189,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_volumes),
 		cmocka_unit_test(test_platform_data),
+		cmocka_unit_test(test_timer),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_debian_ovmf),
 		cmocka_unit_test(test_reference_values),
