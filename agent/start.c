@@ -6,6 +6,7 @@
 #include <base/file.h>
 #include <measured-boot/initdata.h>
 #include <net/transport.h>
+#include <sys/mount.h>
 
 enum {
 	PORT_WAIT_MS = 2000 /* the host announces virtio-serial ports after the driver is up */
@@ -44,6 +45,12 @@ static void end_container(struct container *c)
 	container_free(c);
 }
 
+static void drop_namespace(const char *path)
+{
+	if (path)
+		(void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
 void agent_done(struct agent *a)
 {
 	hub_freep(&a->hub);
@@ -52,6 +59,8 @@ void agent_done(struct agent *a)
 	ttrpc_server_free(a->server);
 	reaper_freep(&a->reaper);
 	loop_free(a->loop);
+	drop_namespace(a->ipc_ns);
+	drop_namespace(a->uts_ns);
 	manifest_done(&a->manifest);
 	free(a->resolv_conf);
 	free(a->ipc_ns);
