@@ -12,7 +12,6 @@
 
 #include <base/file.h>
 #include <base/ipc.h>
-#include <base/random.h>
 #include <base/reader.h>
 #include <base/sandbox.h>
 #include <image-rs/manifest.h>
@@ -21,7 +20,6 @@
 #include <sys/wait.h>
 
 enum {
-	STAGING_DIGITS = 16,
 	SYMKEY_SIZE = 32,
 	PROGRESS_STEP = 1024 * 1024
 };
@@ -194,15 +192,6 @@ static _Noreturn void child(
 	_exit(failed(e) ? 1 : 0);
 }
 
-static RESULT make_staging(const struct layers_job *job, char **ret_path)
-{
-	char name[STAGING_DIGITS + 1];
-
-	TRY(random_hex(name, STAGING_DIGITS));
-	TRY(str_format(ret_path, "%s/" STAGING_DIR "/%s", job->work_dir, name));
-	return dir_make(*ret_path, 0755);
-}
-
 static RESULT fork_child(
 	const struct layers_job *job, struct layer_child *c, struct untar_budget *budget)
 {
@@ -235,7 +224,7 @@ RESULT layer_child_start(const struct layers_job *job, size_t layer, struct unta
 	TRY(img_layer_kind(img_layer(job->manifest, layer)->media_type, &kind));
 	if (kind->encrypted)
 		TRY(layer_secret_get(job, img_layer(job->manifest, layer), &secret));
-	TRY(make_staging(job, &c.staging));
+	TRY(staging_make(job->work_dir, &c.staging));
 	TRY(fork_child(job, &c, budget));
 	TRY(send_key(c.fd, &secret));
 	*ret_child = c;

@@ -231,7 +231,7 @@ static RESULT make_dirs(const char *work_dir)
 		TRY(path_join(work_dir, names[i], &path));
 		TRY(dir_make(path, 0700));
 	}
-	return OK;
+	return staging_sweep(work_dir);
 }
 
 /* Files that checking signatures may need: the policy's keys and local lookaside directories. */

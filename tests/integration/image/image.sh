@@ -5,14 +5,14 @@ set -euo pipefail
 bin=${SEALPOD_BIN:?}
 source=${SEALPOD_SOURCE:?}
 [ "$(id -u)" = 0 ] || { echo 'needs root'; exit 77; }
-for tool in docker-registry skopeo gpg openssl jq zstd; do
+for tool in docker-registry skopeo gpg openssl jq python3; do
 	command -v "$tool" >/dev/null || { echo "needs $tool"; exit 77; }
 done
 
 dir=$(mktemp -d /tmp/sealpod-image-XXXXXX)
-registry=''
+servers=()
 end() {
-	[ -z "$registry" ] || kill "$registry" 2>/dev/null || true
+	kill "${servers[@]}" 2>/dev/null || true
 	umount "$dir"/b/*/rootfs 2>/dev/null || true
 	rm -rf "$dir"
 }
@@ -41,7 +41,7 @@ cat >registry.yml <<-YML
 	http: {addr: "$reg", tls: {certificate: $dir/tls.pem, key: $dir/tls.key}}
 YML
 docker-registry serve registry.yml >registry.log 2>&1 &
-registry=$!
+servers+=($!)
 for _ in $(seq 100); do
 	curl -sf --cacert ca.pem "https://$reg/v2/" >/dev/null && break
 	sleep 0.1
@@ -114,7 +114,10 @@ accepted 'by digest' "$reg/enc@$(cat digest)" policy=policy.json $kek
 image inspect --json --ca ca.pem "docker://$reg/enc:latest" | jq -e '.layers[0].encrypted and .signatures == 1' >/dev/null || die inspect
 ok 'inspect'
 work=$dir/w/shared accepted 'a first pull' "$reg/enc:latest" policy=policy.json $kek
+mkdir -p "$dir/w/shared/staging/4194305-dead/left" # of a process that was killed: no pid is that high
 work=$dir/w/shared accepted 'a second pull uses the layer that is there' "$reg/enc:latest" policy=policy.json
+[ -z "$(ls -A "$dir/w/shared/staging")" ] || die 'what a killed process left is still there'
+ok 'what a killed process left is removed'
 
 cat >provider.conf <<-JSON
 	{"key-providers":{"attestation-agent":{"cmd":{"path":"$bin/sealpod","args":["image","keyprovider"]}}}}
@@ -145,6 +148,21 @@ push "oci:enc-dir:$(jq -r '.manifests[] | .annotations["org.opencontainers.image
 accepted 'encrypted and signed in a directory' "$reg/fromdir:latest" policy=policy.json $kek
 printf '[[registry]]\nprefix = "example.com"\nlocation = "%s"\n[[registry.mirror]]\nlocation = "127.0.0.1:9"\n' "$reg" >registries.toml
 accepted 'through a registry rule, past a dead mirror' example.com/app:latest policy=any.json registries=registries.toml
+
+# ---- tokens, and blobs elsewhere ----
+token_port=$((40000 + RANDOM % 10000))
+python3 "$source/tests/integration/image/token_registry.py" layout tls.pem tls.key $token_port $((token_port + 1)) 2>token.log &
+servers+=($!)
+for _ in $(seq 100); do
+	curl -s --cacert ca.pem "https://127.0.0.1:$token_port/v2/" >/dev/null && break
+	sleep 0.1
+done
+login() { printf '{"auths":{"127.0.0.1:%s":{"auth":"%s"}}}' "$token_port" "$(printf %s "$1" | base64)" >auth.json; }
+login user:secret
+accepted 'with a token, and blobs from a storage service' "127.0.0.1:$token_port/private:plain" policy=any.json auth=auth.json
+login user:wrong
+refused 'a wrong password' - "127.0.0.1:$token_port/private:plain" policy=any.json auth=auth.json
+refused 'a tag that is not there' - "$reg/app:absent" policy=any.json
 
 # ---- GPG ----
 export GNUPGHOME=$dir/gnupg
