@@ -64,7 +64,8 @@ static void get_evidence(struct hub *h, struct http_exchange *x)
 		answer_text(x, 400, err_text());
 		return;
 	}
-	answer(x, hub_evidence(h, buf_bytes(&data), &json), buf_bytes(&json));
+	struct err e = hub_evidence(h, buf_bytes(&data), &json);
+	answer(x, e, buf_bytes(&json));
 }
 
 static void get_resource(struct hub *h, struct http_exchange *x)
