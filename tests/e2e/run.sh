@@ -24,10 +24,11 @@ for stage in launch firmware kernel agent evidence broker pull start; do
 done
 
 # Stock skopeo asks our key provider for the wrapped key.
+skopeo=$(tools/stock-skopeo)
 cat >"$dir/ocicrypt.json" <<-JSON
 	{"key-providers":{"attestation-agent":{"cmd":{"path":"$SEALPOD","args":["image","keyprovider"]}}}}
 JSON
-OCICRYPT_KEYPROVIDER_CONFIG=$dir/ocicrypt.json skopeo copy -q --insecure-policy --dest-cert-dir "$S/certs" \
+OCICRYPT_KEYPROVIDER_CONFIG=$dir/ocicrypt.json "$skopeo" copy -q --insecure-policy --dest-cert-dir "$S/certs" \
 	--encryption-key "provider:attestation-agent:keypath=$S/image.key::keyid=kbs:///default/key/app::algorithm=A256GCM" \
 	"oci:$S/layout:plain" "docker://$REG/skopeo:latest"
 sign_image skopeo:latest
