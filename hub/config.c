@@ -46,6 +46,7 @@ static const struct json_field image_fields[] = {
 	JSON_FIELD(struct hub_image, sigstore_config_uri, FIELD_STR, 0, URI_MAX),
 	JSON_FIELD(struct hub_image, sigstore_config, FIELD_STR, 0, POLICY_MAX),
 	JSON_FIELD(struct hub_image, authenticated_registry_credentials_uri, FIELD_STR, 0, URI_MAX),
+	JSON_FIELD(struct hub_image, registry_configuration_uri, FIELD_STR, 0, URI_MAX),
 	JSON_FIELD(struct hub_image, extra_root_certificates, FIELD_STRV, 0, CERTS_MAX),
 	JSON_FIELD_SUB(struct hub_image, image_pull_proxy, "image_pull_proxy", FIELD_OBJECT, 0, 0,
 		&proxy_table),

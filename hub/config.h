@@ -16,7 +16,7 @@ struct hub_image { /* [image] of cdh.toml */
 	char *work_dir;
 	char *image_security_policy_uri, *image_security_policy; /* the URI wins */
 	char *sigstore_config_uri, *sigstore_config;
-	char *authenticated_registry_credentials_uri;
+	char *authenticated_registry_credentials_uri, *registry_configuration_uri;
 	struct strv extra_root_certificates; /* PEM */
 	struct hub_proxy image_pull_proxy;
 };

@@ -26,7 +26,7 @@ struct pull {
 	struct hub *hub;
 	struct ttrpc_call *call;
 	char *image, *bundle;
-	struct buf policy, auth, sigstore, ca; /* what the request points into */
+	struct buf policy, auth, sigstore, registries, ca; /* what the request points into */
 	struct img_callbacks callbacks;
 	struct unpack *unpack;
 	uint64_t started, last_progress;
@@ -42,6 +42,7 @@ static void pull_free(struct pull *p)
 	buf_done(&p->policy);
 	buf_done(&p->auth);
 	buf_done(&p->sigstore);
+	buf_done(&p->registries);
 	buf_done(&p->ca);
 	free(p);
 }
@@ -158,6 +159,7 @@ static RESULT take_settings(struct pull *p, const struct hub_image *c)
 		p->hub, c->image_security_policy_uri, c->image_security_policy, &p->policy));
 	TRY(take_setting(p->hub, c->sigstore_config_uri, c->sigstore_config, &p->sigstore));
 	TRY(take_setting(p->hub, c->authenticated_registry_credentials_uri, NULL, &p->auth));
+	TRY(take_setting(p->hub, c->registry_configuration_uri, NULL, &p->registries));
 	for (size_t i = 0; i < c->extra_root_certificates.n; i++) {
 		buf_puts(&p->ca, c->extra_root_certificates.v[i]);
 		buf_puts(&p->ca, "\n");
@@ -197,6 +199,10 @@ static RESULT start(struct pull *p)
 		.auth_json = buf_bytes(&p->auth),
 		.ca_pem = buf_bytes(&p->ca),
 		.sigstore_config = buf_bytes(&p->sigstore),
+		.registry_config = buf_bytes(&p->registries),
+		.https_proxy = c->image_pull_proxy.https_proxy,
+		.http_proxy = c->image_pull_proxy.http_proxy,
+		.no_proxy = c->image_pull_proxy.no_proxy,
 		.max_unpacked = room_in(c->work_dir),
 		.callbacks = &p->callbacks,
 	};
@@ -212,7 +218,7 @@ RESULT hub_pull(struct hub *h, const char *image, const char *bundle, struct ttr
 	p->hub = h;
 	p->call = call;
 	p->started = clock_monotonic_ms();
-	p->policy = p->auth = p->sigstore = p->ca = BUF_INIT(POLICY_MAX);
+	p->policy = p->auth = p->sigstore = p->registries = p->ca = BUF_INIT(POLICY_MAX);
 	TRY(str_dup(image, &p->image));
 	TRY(str_dup(bundle, &p->bundle));
 	TRY(dir_make(bundle, 0700));
