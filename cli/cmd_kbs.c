@@ -1,6 +1,6 @@
 /* sealpod kbs: administer a key broker. */
 #include "commands.h"
-#include "kbs_admin.h"
+#include "kbs_get.h"
 #include "kbs_init.h"
 
 #include <stdint.h>
@@ -77,6 +77,12 @@ static RESULT resource_list(const void *options, const struct cli_args *args, in
 		printf("%s\n",
 			json_string(json_at(names, i)) ? json_string(json_at(names, i)) : "");
 	return OK;
+}
+
+static RESULT resource_get(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	(void)ret_exit;
+	return kbs_get(options, args->v[0]);
 }
 
 static RESULT policy_set(const void *options, const struct cli_args *args, int *ret_exit)
@@ -218,11 +224,32 @@ ADMIN_COMMAND(cmd_reference_get, "get", "print reference values", "[ID]", 0, 1, 
 ADMIN_COMMAND(
 	cmd_reference_delete, "delete", "accept no value any more", "ID", 1, 1, reference_delete);
 
+static const struct cli_option get_options[] = {
+	KBS_ADMIN_OPTIONS,
+	{ .name = "token",
+		.kind = CLI_STRING,
+		.value = "FILE",
+		.required = true,
+		.offset = offsetof(struct kbs_get_options, token),
+		.help = "a guest's token and key, as its /aa/token answers" },
+	{ 0 },
+};
+static const struct cli_command cmd_resource_get = {
+	.name = "get",
+	.summary = "fetch a resource with a guest's token",
+	.operands = "REPO/TYPE/TAG",
+	.min_operands = 1,
+	.max_operands = 1,
+	.options = get_options,
+	.options_size = sizeof(struct kbs_get_options),
+	.run = resource_get,
+};
+
 static const struct cli_command cmd_resource = {
 	.name = "resource",
 	.summary = "what the broker keeps for guests",
-	.commands = (const struct cli_command *const[]){ &cmd_resource_set, &cmd_resource_delete,
-		&cmd_resource_list, NULL },
+	.commands = (const struct cli_command *const[]){ &cmd_resource_set, &cmd_resource_get,
+		&cmd_resource_delete, &cmd_resource_list, NULL },
 };
 static const struct cli_command cmd_policy = {
 	.name = "policy",

@@ -68,16 +68,16 @@ static RESULT url_of(const struct kbs_admin_options *o, char **ret_url)
 	return bytes_to_str(buf_bytes(&text), ret_url);
 }
 
-static RESULT access_of(const struct kbs_admin_options *o, struct broker_access *a)
+static RESULT access_of(const struct kbs_admin_options *o, bool need_key, struct broker_access *a)
 {
 	AUTO(auto_free) char *ca = NULL;
 
-	if (!o->dir && (!o->url || !o->admin_key))
+	if (!o->dir && (!o->url || (need_key && !o->admin_key)))
 		return err_new(ERR_USAGE, "give --dir, or --url and --admin-key (and --ca)");
 	TRY(url_of(o, &a->url));
-	if (o->admin_key)
+	if (need_key && o->admin_key)
 		TRY(str_dup(o->admin_key, &a->key));
-	else
+	else if (need_key)
 		TRY(path_join(o->dir, "admin.key", &a->key));
 	if (o->ca)
 		TRY(str_dup(o->ca, &ca));
@@ -120,11 +120,15 @@ RESULT kbs_admin_do(
 	const struct kbs_admin_options *o, const struct kbs_admin_call *call, struct buf *out)
 {
 	AUTO(broker_access_done) struct broker_access a = { .ca = BUF_INIT(PEM_MAX) };
-	AUTO(buf_done) struct buf token = BUF_INIT(TOKEN_MAX);
+	AUTO(buf_done) struct buf token = BUF_INIT(ANSWER_MAX);
 	AUTO(auto_free) char *authorization = NULL;
 
-	TRY(access_of(o, &a));
-	TRY(kbs_admin_token(a.key, TOKEN_LIFETIME_S, &token));
+	TRY(access_of(o, !call->token, &a));
+	if (call->token)
+		buf_puts(&token, call->token);
+	else
+		TRY(kbs_admin_token(a.key, TOKEN_LIFETIME_S, &token));
+	TRY(buf_end(&token, "token"));
 	TRY(str_format(
 		&authorization, "Authorization: Bearer %.*s", (int)token.n, (const char *)token.p));
 	return send(&a, authorization, call, out);

@@ -35,6 +35,7 @@ struct kbs_admin_call {
 	const char *method;
 	const char *path; /* below /kbs/v0/ */
 	struct bytes body;
+	const char *token; /* bearer; NULL: an admin token is made */
 };
 /* A token good for a few minutes is made for the call. Refusals come back with the broker's reason.
  * `out` gets the body; may be NULL. */
