@@ -184,7 +184,7 @@ static RESULT take_all(struct parse *p)
 		char *word = *p->v++;
 		p->n--;
 		if (str_equal(word, "--")) {
-			while (p->n-- > 0)
+			for (; p->n > 0; p->n--)
 				p->args.v[p->args.n++] = *p->v++;
 			return OK;
 		}
@@ -258,17 +258,27 @@ static void write_json_failure(struct err e, struct buf *out)
 	buf_puts(out, "\n");
 }
 
+/* Parsing stops at a mistake; that JSON is wanted may stand after it. */
+static bool wants_json(const struct parse *p)
+{
+	for (size_t i = 0; i < p->n && !str_equal(p->v[i], "--"); i++)
+		if (str_equal(p->v[i], "--json"))
+			return true;
+	return p->args.json;
+}
+
 static int report(const struct parse *p, struct err e)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT(HELP_MAX);
+	bool json = wants_json(p);
 
-	if (p->args.json) {
+	if (json) {
 		write_json_failure(e, &out);
 	} else {
 		cli_path_print(&p->path, &out);
 		buf_printf(&out, ": %s\n", err_text());
 	}
-	if (!p->args.json && e.code == ERR_USAGE) {
+	if (!json && e.code == ERR_USAGE) {
 		buf_puts(&out, "Try '");
 		cli_path_print(&p->path, &out);
 		buf_puts(&out, " --help'.\n");

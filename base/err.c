@@ -31,14 +31,17 @@ static void append_errno(void)
 struct err err_new(enum err_code code, const char *fmt, ...)
 {
 	int sys = errno;
+	char text[sizeof(last.text)];
 	va_list ap;
 
+	/* The text of the last failure may be among the arguments. */
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	memcpy(last.text, text, strlen(text) + 1);
 	last.code = code;
 	last.sys = code == ERR_SYS ? sys : 0;
 	last.denied = false;
-	va_start(ap, fmt);
-	(void)vsnprintf(last.text, sizeof(last.text), fmt, ap);
-	va_end(ap);
 	if (code == ERR_SYS)
 		append_errno();
 	return (struct err){ code };

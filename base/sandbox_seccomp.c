@@ -32,6 +32,7 @@ const char *const sandbox_base_syscalls[] = {
 	"madvise",
 	"membarrier",
 	"mlock",
+	"mlock2",
 	"mmap",
 	"mprotect",
 	"mremap",

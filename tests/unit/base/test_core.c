@@ -16,6 +16,16 @@ static void test_err_chain(void **state)
 	assert_null(err_denial());
 }
 
+static void test_err_of_err(void **state)
+{
+	(void)state;
+	struct err e = err_new(ERR_LIMIT, "too long");
+
+	e = err_new(ERR_USAGE, "--name: %s", err_text());
+	assert_int_equal(e.code, ERR_USAGE);
+	assert_string_equal(err_text(), "--name: too long");
+}
+
 static void test_err_denial(void **state)
 {
 	(void)state;
@@ -154,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_err_chain),
+		cmocka_unit_test(test_err_of_err),
 		cmocka_unit_test(test_err_denial),
 		cmocka_unit_test(test_err_save),
 		cmocka_unit_test(test_err_text_is_cut),
