@@ -62,9 +62,12 @@ struct err err_deny(enum err_code code, const char *deny_code, const char *field
 	copy_value(d.field, sizeof(d.field), field);
 	copy_value(d.expected, sizeof(d.expected), expected);
 	copy_value(d.actual, sizeof(d.actual), actual);
-	struct err e =
-		err_new(code, "%s: %s%s%s%s%s", d.code, d.field, expected ? ": expected " : "",
-			d.expected, actual ? (expected ? ", got " : ": got ") : "", d.actual);
+	struct err e = err_new(code, "%s: %s%s%s%s%s", d.code, d.field,
+		d.expected[0] ? ": expected " : "", d.expected,
+		!d.actual[0]	? ""
+		: d.expected[0] ? ", got "
+				: ": got ",
+		d.actual);
 	last.denied = true;
 	last.denial = d;
 	return e;

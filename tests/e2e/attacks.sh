@@ -185,7 +185,12 @@ judge() { # ID WHAT WHO CODE
 		tail -5 "$out" | sed 's/^/    /'
 		return 1
 	fi
-	reason=$(grep -E "$found" "$out" | head -1 | sed -E "s/.*$found:? ?//; s/[{}\"]//g" | cut -c1-110)
+	reason=$(grep -E "$found" "$out" | head -1)
+	if jq -e .sealpod <<<"$reason" >/dev/null 2>&1; then # the broker's own answer
+		reason=$(jq -r '.sealpod | "\(.code): \(.field)" + (if .expected != "" then ": expected \(.expected)" else "" end) +
+			(if .actual != "" then ", got \(.actual)" else "" end)' <<<"$reason")
+	fi
+	reason=$(sed -E "s/.*$found:? ?//" <<<"$reason" | cut -c1-110)
 	[ "$table" = 0 ] || printf '%-42s %-7s %-26s %s\n' "$2" "$3" "$found" "$reason"
 }
 

@@ -37,6 +37,9 @@ static void test_err_denial(void **state)
 		err_text(), "appraising: vtpm.cmdline-mismatch: cmdline: expected aa, got bb");
 	assert_string_equal(err_denial()->code, "vtpm.cmdline-mismatch");
 	assert_string_equal(err_denial()->actual, "bb");
+	/* Nothing to compare is left out, however it is said. */
+	e = err_deny(ERR_DENIED, "c", "cmdline", "", "");
+	assert_string_equal(err_text(), "c: cmdline");
 	/* The inputs may live in the record that the call replaces. */
 	e = err_deny(ERR_DENIED, err_denial()->code, err_denial()->field, NULL, err_text());
 	assert_string_equal(err_denial()->field, "cmdline");
