@@ -1,5 +1,6 @@
 /* sealpod-kbs: the key broker. */
 #include "broker.h"
+#include "kbs_sandbox.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ static RESULT serve(struct broker *b, int *ret_exit)
 	TRY(loop_add_signal(l, SIGTERM, stop, l));
 	TRY(loop_add_signal(l, SIGINT, stop, l));
 	TRY(open_server(l, b, &server));
+	TRY(kbs_sandbox_enter(&b->config));
 	log_info("listening", "address=%s port=%u tls=%s", b->config.server.address,
 		http_server_port(server), b->config.server.tls_cert ? "yes" : "no");
 	return loop_run(l, ret_exit);

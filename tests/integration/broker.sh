@@ -99,6 +99,19 @@ answers 'sessions start' 200 nonce -X POST -d '{"version":"0.4.0","tee":"tpm","e
 jq -es 'map(select(.decision == "refused")) | length > 10 and all(.[]; .request_id | startswith("req-"))' "$dir/kbs/audit.log" >/dev/null || die 'audit log'
 ok 'every refusal is in the audit log with its id'
 
+# ---- confined ----
+status=$(cat "/proc/$kbs/status")
+for want in 'Seccomp:.2' 'NoNewPrivs:.1' 'CapEff:.0000000000000000' 'CapBnd:.0000000000000000'; do
+	grep -qP "$want" <<<"$status" || die "the broker's process has not $want: $(grep -E 'Seccomp|NoNewPrivs|Cap' <<<"$status")"
+done
+ok 'no capability, no new privileges, an allow-list of system calls'
+kill -TERM "$kbs"
+code=0
+wait "$kbs" || code=$?
+[ "$code" = 0 ] || die "SIGTERM ends with $code"
+start
+ok 'SIGTERM ends it with 0'
+
 # ---- kill -9 at random moments of writing: what was acknowledged stays ----
 kills=${KILLS:-50}
 for i in $(seq "$kills"); do
