@@ -20,31 +20,44 @@ static struct err open_failed(const char *what)
 	return err_new(ERR_SYS, "%s", what);
 }
 
-RESULT file_read_fd(int fd, const char *what, struct buf *out)
+/* One byte more than the file has, so that the end is found without growing again. */
+static size_t read_chunk(int fd, size_t max)
 {
 	struct stat st;
-	size_t chunk = READ_CHUNK;
 
-	/* One byte more than the file has, so that the end is found without growing again. */
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-		(uint64_t)st.st_size < out->max)
-		chunk = (size_t)st.st_size + 1;
-	for (;;) {
-		size_t before = out->n, room = out->max - out->n;
-		uint8_t spill, *to = room ? buf_grow(out, room < chunk ? room : chunk) : &spill;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
+		return READ_CHUNK;
+	return (uint64_t)st.st_size < max ? (size_t)st.st_size + 1 : READ_CHUNK;
+}
+
+/* The buffer is full: nothing may follow. */
+static RESULT expect_end(int fd, const char *what, size_t max)
+{
+	uint8_t spill;
+	ssize_t got = TEMP_FAILURE_RETRY(read(fd, &spill, 1));
+
+	if (got < 0)
+		return err_new(ERR_SYS, "%s: reading", what);
+	return got > 0 ? err_new(ERR_LIMIT, "%s: more than %zu bytes", what, max) : OK;
+}
+
+RESULT file_read_fd(int fd, const char *what, struct buf *out)
+{
+	size_t chunk = read_chunk(fd, out->max);
+
+	while (out->n < out->max) {
+		size_t before = out->n, room = out->max - before;
+		uint8_t *to = buf_grow(out, room < chunk ? room : chunk);
 		if (!to)
 			return buf_end(out, what);
-		ssize_t got = read(fd, to, room ? out->n - before : 1);
-		int saved = errno;
-		out->n = before + (room && got > 0 ? (size_t)got : 0);
-		errno = saved;
-		if (got < 0 && errno != EINTR)
+		ssize_t got = TEMP_FAILURE_RETRY(read(fd, to, out->n - before));
+		out->n = before + (got > 0 ? (size_t)got : 0);
+		if (got < 0)
 			return err_new(ERR_SYS, "%s: reading", what);
-		if (got > 0 && room == 0)
-			return err_new(ERR_LIMIT, "%s: more than %zu bytes", what, out->max);
 		if (got == 0)
 			return OK;
 	}
+	return expect_end(fd, what, out->max);
 }
 
 RESULT file_read_at(int dirfd, const char *path, struct buf *out)

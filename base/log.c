@@ -87,6 +87,19 @@ static bool needs_quotes(struct bytes text)
 	return text.n == 0;
 }
 
+static bool is_hex(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/* Length of the escape at the start of `s`, a backslash; 0 when log_quote() makes none such. */
+static size_t escape_length(struct bytes s)
+{
+	if (s.n >= 6 && memcmp(s.p, "\\u00", 4) == 0 && is_hex(s.p[4]) && is_hex(s.p[5]))
+		return 6;
+	return s.n >= 2 && s.p[1] && strchr("btnfr\"\\", s.p[1]) ? 2 : 0;
+}
+
 /* Length of a string literal at the start of `s` as log_quote() makes them; 0 when there is none.
  * Text from outside may only look like one, so nothing is taken on trust. */
 static size_t literal_length(struct bytes s)
@@ -100,17 +113,9 @@ static size_t literal_length(struct bytes s)
 		width = utf8_next(s.p + i, s.n - i, &point);
 		if (s.p[i] == '"')
 			return i + 1;
+		if (s.p[i] == '\\')
+			width = escape_length((struct bytes){ s.p + i, s.n - i });
 		if (width == 0 || point < 0x20)
-			return 0;
-		if (s.p[i] != '\\')
-			continue;
-		if (i + 6 <= s.n && memcmp(s.p + i, "\\u00", 4) == 0 &&
-			strchr("0123456789abcdef", s.p[i + 4]) && s.p[i + 4] &&
-			strchr("0123456789abcdef", s.p[i + 5]) && s.p[i + 5])
-			width = 6;
-		else if (i + 2 <= s.n && s.p[i + 1] && strchr("btnfr\"\\", s.p[i + 1]))
-			width = 2;
-		else
 			return 0;
 	}
 	return 0;
