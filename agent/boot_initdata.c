@@ -28,6 +28,7 @@ static RESULT list_disks(const char *root, struct strv *ret_names)
 	d = opendir(dir);
 	if (!d)
 		return err_new(ERR_NOT_FOUND, "%s: none", dir);
+	/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	while ((e = readdir(d)) != NULL && ret_names->n < DEVICES_MAX)
 		if (str_starts(e->d_name, "vd") || str_starts(e->d_name, "sd"))
 			TRY(strv_add(ret_names, e->d_name));

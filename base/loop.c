@@ -203,6 +203,7 @@ RESULT loop_add_signal(struct loop *l, int signo, loop_signal_fn *fn, void *arg)
 	int fd;
 
 	(void)sigaddset(&l->signals, signo);
+	/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	if (sigprocmask(SIG_BLOCK, &l->signals, NULL) != 0)
 		return err_new(ERR_SYS, "blocking signal %d", signo);
 	fd = signalfd(l->signal_source ? l->signal_source->fd : -1, &l->signals,

@@ -51,6 +51,7 @@ static void default_signals(void)
 	for (int i = 1; i < NSIG; i++)
 		(void)sigaction(i, &def, NULL);
 	(void)sigemptyset(&none);
+	/* The child of fork() has one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

@@ -10,16 +10,17 @@ static bool is_surrogate(uint32_t point)
 	return point >= 0xd800 && point <= 0xdfff;
 }
 
+/* Bytes of the character that `lead` begins, 0 when it begins none. */
+static size_t width_of(uint8_t lead)
+{
+	return lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
+}
+
 size_t utf8_next(const uint8_t *p, size_t n, uint32_t *ret_point)
 {
 	/* The smallest code point that needs so many bytes. */
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t width = n == 0		 ? 0
-		       : p[0] < 0x80	 ? 1
-		       : p[0] >> 5 == 6	 ? 2
-		       : p[0] >> 4 == 14 ? 3
-		       : p[0] >> 3 == 30 ? 4
-					 : 0;
+	size_t width = n == 0 ? 0 : width_of(p[0]);
 	uint32_t point;
 
 	if (width == 0 || width > n)

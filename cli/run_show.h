@@ -11,7 +11,7 @@ struct run_show {
 	bool live; /* standard error is a terminal */
 	bool shown;
 };
-void run_show_progress(void *show, const struct run_progress *p);
+void run_show_progress(void *arg, const struct run_progress *p);
 void run_show_clear(struct run_show *show);
 
 /* Stages and sum as a table, or as members of an open JSON object. */

@@ -128,7 +128,7 @@ void digest_print_oci(const struct digest_value *d, char to[static 2 * DIGEST_MA
 	const char *name = digest_name(d->alg);
 	size_t n = strlen(name);
 
-	memcpy(to, name, n);
+	memcpy(to, name, n); /* NOLINT(bugprone-not-null-terminated-result): hex_to() ends it */
 	to[n] = ':';
 	hex_to(digest_bytes(d), to + n + 1);
 }

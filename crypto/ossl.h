@@ -29,7 +29,7 @@ const char *ossl_md_name(enum digest_alg alg);
 
 /* Clean-up functions for AUTO(); OpenSSL's accept NULL. */
 #define OSSL_FREEP(type, fn)                                                                       \
-	static inline void fn##p(type **p)                                                         \
+	static inline void fn##p(type **p) /* NOLINT(bugprone-macro-parentheses): a type */        \
 	{                                                                                          \
 		fn(*p);                                                                            \
 	}

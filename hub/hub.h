@@ -24,7 +24,7 @@ struct hub_options {
 };
 
 RESULT hub_open(struct loop *l, const struct hub_options *o, struct hub **ret_hub);
-void hub_freep(struct hub **h);
+void hub_freep(struct hub **ref);
 
 /* A resource of the broker, over the one session. */
 RESULT hub_resource(struct hub *h, const char *uri, struct secret **ret_resource);

@@ -64,6 +64,7 @@ RESULT staging_sweep(const char *work_dir)
 	dir = opendir(dir_path);
 	if (!dir)
 		return err_new(ERR_SYS, "%s", dir_path);
+	/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	while ((entry = readdir(dir)) != NULL) {
 		AUTO(auto_free) char *path = NULL;
 		if (!is_abandoned(entry->d_name))

@@ -42,7 +42,8 @@ static void cut_comment(char *line)
 
 	for (char *p = line; *p; p++) {
 		if (quote) {
-			quote = *p == quote ? '\0' : quote;
+			if (*p == quote)
+				quote = '\0';
 			continue;
 		}
 		if (*p == '"' || *p == '\'')

@@ -135,11 +135,13 @@ RESULT unpack_request_send(int fd, const struct img_pull_request *r)
 
 	for (size_t i = 0; i < NUMBER_SIZE; i++)
 		number[i] = (uint8_t)(r->max_unpacked >> (8 * i));
-	for (uint8_t i = 0; i < UNPACK_FIELDS; i++) {
+	for (size_t i = 0; i < UNPACK_FIELDS; i++) {
+		uint8_t name = (uint8_t)i;
+
 		if (fields[i].n > UNPACK_FIELD_MAX)
 			return err_new(ERR_LIMIT, "pull request: %zu bytes", fields[i].n);
 		if (fields[i].n > 0)
-			TRY(unpack_send_parts(fd, UNPACK_FIELD, bytes_of(&i, 1), fields[i]));
+			TRY(unpack_send_parts(fd, UNPACK_FIELD, bytes_of(&name, 1), fields[i]));
 	}
 	return ipc_send(fd, UNPACK_GO, BYTES_NONE);
 }

@@ -31,7 +31,7 @@ struct broker {
 
 /* Opens everything the configuration names. Takes the configuration over on success. */
 RESULT broker_open(struct kbs_config *config, struct broker **ret_broker);
-void broker_freep(struct broker **b);
+void broker_freep(struct broker **ref);
 /* Reference values and policy as the store has them. */
 RESULT broker_load_policy(struct broker *b);
 RESULT broker_load_references(struct broker *b);

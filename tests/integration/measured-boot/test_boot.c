@@ -73,7 +73,6 @@ static void run(const char *const *argv)
 
 static void read_line(struct boot *b, char *line)
 {
-	AUTO(buf_done) struct buf bytes = BUF_INIT(4096);
 	unsigned pcr = 0;
 	char hex[65];
 
@@ -109,7 +108,6 @@ static int lock_emulator(void)
 {
 	int fd = open("/tmp/sealpod-test-qemu.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
-	assert_true(fd >= 0);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	return fd;
 }
@@ -122,6 +120,7 @@ static void boot_guest(const char *cmdline, const char *memory, const char *cpus
 		NULL };
 	AUTO(auto_close) int lock = lock_emulator();
 
+	assert_true(lock >= 0);
 	assert_ok(dir_remove_tree(in_dir("work")));
 	run(argv);
 	read_console(b);

@@ -278,7 +278,6 @@ static void test_writer(void **state)
 {
 	(void)state;
 	AUTO(buf_done) struct buf out = BUF_INIT(4096);
-	AUTO(json_freep) struct json *j = NULL;
 	struct json_writer w = jw_of(&out);
 
 	jw_object(&w);

@@ -264,7 +264,6 @@ static void test_list_limits(void **state)
 	(void)state;
 	AUTO(buf_done) struct buf pem = BUF_INIT(PEM_MAX);
 	AUTO(x509_list_done) struct x509_list l = { 0 };
-	AUTO(key_freep) struct key *k = NULL;
 	AUTO(buf_done) struct buf key_pem = BUF_INIT(PEM_MAX);
 	struct x509_make m = ca_spec();
 

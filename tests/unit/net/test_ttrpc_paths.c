@@ -393,7 +393,6 @@ static size_t fill(struct loop *l, int fd)
 static void test_proxy_congestion(void **state)
 {
 	(void)state;
-	AUTO(buf_done) struct buf request = BUF_INIT(TTRPC_MESSAGE_MAX);
 	AUTO(loop_freep) struct loop *l = NULL;
 	AUTO(ttrpc_client_freep) struct ttrpc_client *upstream = NULL;
 	AUTO(ttrpc_proxy_freep) struct ttrpc_proxy *proxy = NULL;

@@ -177,7 +177,6 @@ static void test_ak_attributes(void **state)
 
 static void test_challenge_expired(void **state)
 {
-	AUTO(claims_done) struct claims c = { 0 };
 	AUTO(buf_done) struct buf hello_text = BUF_INIT(65536), out = BUF_INIT(4096);
 	AUTO(buf_done) struct buf state_buf = BUF_INIT(4096);
 	AUTO(json_freep) struct json *hello = NULL;
