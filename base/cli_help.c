@@ -4,7 +4,8 @@
 
 enum {
 	HELP_COLUMN = 28,
-	LABEL_MAX = 256
+	LABEL_MAX = 256,
+	HELP_LINE_MAX = 1024
 };
 
 void cli_path_print(const struct cli_path *p, struct buf *out)
@@ -25,7 +26,7 @@ static void row(struct buf *out, const char *label, const char *help)
 static void option_row(struct buf *out, const struct cli_option *o)
 {
 	AUTO(buf_done) struct buf label = BUF_INIT(LABEL_MAX);
-	AUTO(buf_done) struct buf help = BUF_INIT(LABEL_MAX * 4);
+	AUTO(buf_done) struct buf help = BUF_INIT(HELP_LINE_MAX);
 
 	if (o->letter)
 		buf_printf(&label, "-%c, ", o->letter);

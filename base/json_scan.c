@@ -69,7 +69,7 @@ static struct err scan_unit(struct scan *s, uint32_t *ret_unit)
 
 static struct err scan_unicode_escape(struct scan *s)
 {
-	uint32_t unit, low = 0;
+	uint32_t unit = 0, low = 0;
 
 	TRY(scan_unit(s, &unit));
 	if (unit == 0)
@@ -94,29 +94,43 @@ static struct err scan_escape(struct scan *s)
 	return c == 'u' ? scan_unicode_escape(s) : OK;
 }
 
-static struct err scan_string(struct scan *s)
+static struct err scan_character(struct scan *s)
 {
 	uint32_t point;
 	size_t width;
 
+	if (s->at == s->text.n)
+		return bad(s, "string without an end");
+	if (peek(s) < 0x20)
+		return bad(s, "control character in a string");
+	width = utf8_next(s->text.p + s->at, s->text.n - s->at, &point);
+	if (width == 0)
+		return bad(s, "invalid UTF-8");
+	s->at += width;
+	return OK;
+}
+
+/* Most of a text: runs of ASCII without escapes. */
+static void skip_plain(struct scan *s)
+{
+	const uint8_t *p = s->text.p;
+	size_t at = s->at, n = s->text.n;
+
+	while (at < n && p[at] >= 0x20 && p[at] < 0x80 && p[at] != '"' && p[at] != '\\')
+		at++;
+	s->at = at;
+}
+
+static struct err scan_string(struct scan *s)
+{
 	if (!take(s, '"'))
 		return bad(s, "expected a string");
-	while (!take(s, '"')) {
-		if (s->at == s->text.n)
-			return bad(s, "string without an end");
-		if (peek(s) < 0x20)
-			return bad(s, "control character in a string");
-		if (take(s, '\\')) {
-			TRY(scan_escape(s));
-			continue;
-		}
-		width = peek(s) < 0x80 ? 1
-				       : utf8_next(s->text.p + s->at, s->text.n - s->at, &point);
-		if (width == 0)
-			return bad(s, "invalid UTF-8");
-		s->at += width;
+	for (;;) {
+		skip_plain(s);
+		if (take(s, '"'))
+			return OK;
+		TRY(take(s, '\\') ? scan_escape(s) : scan_character(s));
 	}
-	return OK;
 }
 
 static size_t scan_digits(struct scan *s)

@@ -78,7 +78,7 @@ static struct err need_text(const struct json *j, const struct place *at, const 
 static struct err decode_str(
 	const struct json *j, const struct json_field *f, const struct place *at, void *to)
 {
-	const char *s;
+	const char *s = NULL;
 
 	TRY(need_text(j, at, &s));
 	if (strlen(s) > limit_of(f, STR_MAX_DEFAULT))
@@ -91,7 +91,7 @@ static struct err decode_bytes(
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(limit_of(f, BYTES_MAX_DEFAULT));
 	struct err e;
-	const char *s;
+	const char *s = NULL;
 
 	TRY(need_text(j, at, &s));
 	if (f->kind == FIELD_HEX)
@@ -159,7 +159,7 @@ static struct err decode_strv(
 	TRY(need_entries(j, f, at, JSON_ARRAY));
 	for (size_t i = 0; i < json_count(j); i++) {
 		struct place here = { .up = at, .index = i };
-		const char *s;
+		const char *s = NULL;
 		TRY(need_text(json_at(j, i), &here, &s));
 		TRY(strv_add(&list, s));
 	}
@@ -189,7 +189,7 @@ static struct err decode_map(
 		return err_new(ERR_NOMEM, "%s", f->name);
 	for (size_t i = 0; i < json_count(j); i++) {
 		struct place here = { .up = at, .name = json_name_at(j, i) };
-		const char *s;
+		const char *s = NULL;
 		TRY(need_text(json_at(j, i), &here, &s));
 		map.n = i + 1;
 		TRY(str_dup(json_name_at(j, i), &map.v[i].name));

@@ -141,7 +141,7 @@ RESULT process_run_ok(const char *const *argv, struct bytes input, struct buf *o
 {
 	AUTO(buf_done) struct buf errors = BUF_INIT(ERRORS_MAX);
 	size_t n = 0;
-	int status;
+	int status = 0;
 
 	TRY(process_run(argv, input, out, &errors, &status));
 	if (status == 0)

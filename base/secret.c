@@ -60,7 +60,7 @@ RESULT secret_new(size_t n, struct secret **ret_secret)
 
 RESULT secret_of(struct bytes from, struct secret **ret_secret)
 {
-	struct secret *s;
+	struct secret *s = NULL;
 
 	TRY(secret_new(from.n, &s));
 	memcpy(s->data, from.p, from.n);

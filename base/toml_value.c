@@ -180,18 +180,27 @@ RESULT toml_key(struct toml_reader *r, struct strv *ret_parts)
 	return OK;
 }
 
-static struct err dotted_table(
+static struct err add_dotted(
 	struct toml_reader *r, struct toml_node *in, const char *key, struct toml_node **ret_table)
 {
 	AUTO(toml_node_freep) struct toml_node *made = NULL;
+	struct toml_node *table;
+
+	TRY(toml_node_new(TOML_TABLE, TOML_DOTTED, &made));
+	TRY(str_dup(key, &made->key));
+	table = made;
+	TRY(toml_node_add(r, in, TAKE(made)));
+	*ret_table = table;
+	return OK;
+}
+
+static struct err dotted_table(
+	struct toml_reader *r, struct toml_node *in, const char *key, struct toml_node **ret_table)
+{
 	struct toml_node *n = toml_node_find(in, key);
 
-	if (!n) {
-		TRY(toml_node_new(TOML_TABLE, TOML_DOTTED, &made));
-		TRY(str_dup(key, &made->key));
-		n = made;
-		TRY(toml_node_add(r, in, TAKE(made)));
-	}
+	if (!n)
+		return add_dotted(r, in, key, ret_table);
 	if (n->kind != TOML_TABLE || n->origin != TOML_DOTTED)
 		return toml_bad(r, "'%.64s' is there already", key);
 	*ret_table = n;
@@ -315,22 +324,28 @@ static struct err skip_lines(struct toml_reader *r)
 	}
 }
 
+/* With the comma and the white space after it. */
+static struct err read_item(struct toml_reader *r, struct toml_node *array)
+{
+	struct toml_node *item = NULL;
+
+	TRY(toml_value(r, &item));
+	TRY(toml_node_add(r, array, item));
+	TRY(skip_lines(r));
+	if (toml_peek(r, 0) != ']' && !toml_take(r, ","))
+		return toml_bad(r, "expected ',' or ']'");
+	return skip_lines(r);
+}
+
 static struct err read_array(struct toml_reader *r, struct toml_node **ret_value)
 {
 	AUTO(toml_node_freep) struct toml_node *array = NULL;
-	struct toml_node *item;
 
 	TRY(toml_node_new(TOML_ARRAY, TOML_CLOSED, &array));
 	r->at++;
 	TRY(skip_lines(r));
-	while (!toml_take(r, "]")) {
-		TRY(toml_value(r, &item));
-		TRY(toml_node_add(r, array, item));
-		TRY(skip_lines(r));
-		if (toml_peek(r, 0) != ']' && !toml_take(r, ","))
-			return toml_bad(r, "expected ',' or ']'");
-		TRY(skip_lines(r));
-	}
+	while (!toml_take(r, "]"))
+		TRY(read_item(r, array));
 	*ret_value = TAKE(array);
 	return OK;
 }
