@@ -3,25 +3,11 @@
 
 #include <attestation_agent.pb-c.h>
 
-#include <net/pb.h>
-
 #define SERVICE "attestation_agent.AttestationAgentService"
 
 enum {
-	ANSWER_MAX = 2 * 1024 * 1024,
 	CONTENT_MAX = 4096
 };
-
-static void answer_bytes(struct ttrpc_call *call, const ProtobufCMessage *message)
-{
-	AUTO(buf_done) struct buf out = BUF_INIT(ANSWER_MAX);
-	struct err e = pb_pack(message, &out);
-
-	if (failed(e))
-		ttrpc_fail(call, e);
-	else
-		ttrpc_answer(call, buf_bytes(&out));
-}
 
 static RESULT evidence(struct hub *h, struct bytes payload, struct buf *json)
 {
@@ -33,7 +19,7 @@ static RESULT evidence(struct hub *h, struct bytes payload, struct buf *json)
 
 static void get_evidence(void *arg, struct ttrpc_call *call, struct bytes payload)
 {
-	AUTO(buf_done) struct buf json = BUF_INIT(ANSWER_MAX);
+	AUTO(buf_done) struct buf json = BUF_INIT(HUB_ANSWER_MAX);
 	AttestationAgent__GetEvidenceResponse out = ATTESTATION_AGENT__GET_EVIDENCE_RESPONSE__INIT;
 	struct err e = evidence(arg, payload, &json);
 
@@ -43,7 +29,7 @@ static void get_evidence(void *arg, struct ttrpc_call *call, struct bytes payloa
 		return;
 	}
 	out.evidence = (ProtobufCBinaryData){ .data = json.p, .len = json.n };
-	answer_bytes(call, &out.base);
+	hub_answer(call, &out.base);
 }
 
 /* There are no further devices: an empty answer, as guest-components give it. */
@@ -53,7 +39,7 @@ static void get_additional_evidence(void *arg, struct ttrpc_call *call, struct b
 
 	(void)arg;
 	(void)payload;
-	answer_bytes(call, &out.base);
+	hub_answer(call, &out.base);
 }
 
 static RESULT token(struct hub *h, struct bytes payload, struct buf *json)
@@ -68,7 +54,7 @@ static RESULT token(struct hub *h, struct bytes payload, struct buf *json)
 
 static void get_token(void *arg, struct ttrpc_call *call, struct bytes payload)
 {
-	AUTO(buf_done) struct buf json = BUF_INIT(ANSWER_MAX);
+	AUTO(buf_done) struct buf json = BUF_INIT(HUB_ANSWER_MAX);
 	AttestationAgent__GetTokenResponse out = ATTESTATION_AGENT__GET_TOKEN_RESPONSE__INIT;
 	struct err e = token(arg, payload, &json);
 
@@ -77,7 +63,7 @@ static void get_token(void *arg, struct ttrpc_call *call, struct bytes payload)
 		return;
 	}
 	out.token = (ProtobufCBinaryData){ .data = json.p, .len = json.n };
-	answer_bytes(call, &out.base);
+	hub_answer(call, &out.base);
 	bytes_wipe(json.p, json.n);
 }
 
@@ -90,7 +76,7 @@ static void extend(void *arg, struct ttrpc_call *call, struct bytes payload)
 	(void)arg;
 	(void)payload;
 	out.result = ATTESTATION_AGENT__RUNTIME_MEASUREMENT_RESULT__NOT_ENABLED;
-	answer_bytes(call, &out.base);
+	hub_answer(call, &out.base);
 }
 
 static void get_tee_type(void *arg, struct ttrpc_call *call, struct bytes payload)
@@ -105,7 +91,7 @@ static void get_tee_type(void *arg, struct ttrpc_call *call, struct bytes payloa
 		return;
 	}
 	out.tee = name;
-	answer_bytes(call, &out.base);
+	hub_answer(call, &out.base);
 }
 
 static void get_additional_tees(void *arg, struct ttrpc_call *call, struct bytes payload)
@@ -115,7 +101,7 @@ static void get_additional_tees(void *arg, struct ttrpc_call *call, struct bytes
 
 	(void)arg;
 	(void)payload;
-	answer_bytes(call, &out.base);
+	hub_answer(call, &out.base);
 }
 
 const struct ttrpc_method aa_methods[] = {

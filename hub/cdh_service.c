@@ -4,27 +4,12 @@
 #include <confidential_data_hub.pb-c.h>
 #include <keyprovider.pb-c.h>
 
-#include <net/pb.h>
-
 enum {
-	ANSWER_MAX = 2 * 1024 * 1024,
 	PACKET_MAX = 64 * 1024,
 	PATH_LIMIT = 4096
 };
 
 #define BUNDLES "/run/kata-containers/"
-
-static void answer(struct ttrpc_call *call, const ProtobufCMessage *message)
-{
-	AUTO(buf_done) struct buf out = BUF_INIT(ANSWER_MAX);
-	struct err e = pb_pack(message, &out);
-
-	if (failed(e))
-		ttrpc_fail(call, e);
-	else
-		ttrpc_answer(call, buf_bytes(&out));
-	bytes_wipe(out.p, out.n);
-}
 
 static RESULT resource(struct hub *h, struct bytes payload, struct secret **ret)
 {
@@ -46,7 +31,7 @@ static void get_resource(void *arg, struct ttrpc_call *call, struct bytes payloa
 	}
 	out.resource =
 		(ProtobufCBinaryData){ .data = secret_data(value), .len = secret_size(value) };
-	answer(call, &out.base);
+	hub_answer(call, &out.base);
 }
 
 /* Where a bundle may be: nothing but the agent's own directories. */
@@ -149,7 +134,7 @@ static RESULT unwrap(struct hub *h, struct bytes payload, struct buf *out)
 static void unwrap_key(void *arg, struct ttrpc_call *call, struct bytes payload)
 {
 	Keyprovider__KeyWrapOutput out = KEYPROVIDER__KEY_WRAP_OUTPUT__INIT;
-	AUTO(buf_done) struct buf json = BUF_INIT(ANSWER_MAX);
+	AUTO(buf_done) struct buf json = BUF_INIT(HUB_ANSWER_MAX);
 	struct err e = unwrap(arg, payload, &json);
 
 	if (failed(e)) {
@@ -157,7 +142,7 @@ static void unwrap_key(void *arg, struct ttrpc_call *call, struct bytes payload)
 		return;
 	}
 	out.output = (ProtobufCBinaryData){ .data = json.p, .len = json.n };
-	answer(call, &out.base);
+	hub_answer(call, &out.base);
 	bytes_wipe(json.p, json.n);
 }
 

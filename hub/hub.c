@@ -131,3 +131,15 @@ const char *hub_tee_name(const struct hub *h)
 {
 	return h->tee ? h->tee->kbs_name : "sample";
 }
+
+void hub_answer(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(HUB_ANSWER_MAX);
+	struct err e = pb_pack(message, &out);
+
+	if (failed(e))
+		ttrpc_fail(call, e);
+	else
+		ttrpc_answer(call, buf_bytes(&out));
+	bytes_wipe(out.p, out.n);
+}

@@ -4,7 +4,12 @@
 #include "config.h"
 
 #include <keybroker-client/kbs_client.h>
+#include <net/pb.h>
 #include <net/ttrpc.h>
+
+enum {
+	HUB_ANSWER_MAX = 2 * 1024 * 1024
+};
 
 struct pull;
 
@@ -33,6 +38,9 @@ RESULT hub_token(struct hub *h, struct buf *ret_json);
 /* Evidence over caller's data (at most 64 bytes), JSON. */
 RESULT hub_evidence(struct hub *h, struct bytes report_data, struct buf *ret_json);
 const char *hub_tee_name(const struct hub *h); /* "tpm"; "sample" without a TEE */
+
+/* Answers the call with the message, and leaves nothing of it in memory. */
+void hub_answer(struct ttrpc_call *call, const ProtobufCMessage *message);
 
 /* Opens an ocicrypt annotation packet: key-encryption key from the broker, AES-256-GCM or CTR. */
 RESULT hub_unwrap(struct hub *h, struct bytes packet, struct secret **ret_options);

@@ -7,8 +7,7 @@
 #include <net/http_server.h>
 
 enum {
-	REST_PORT = 8006,
-	ANSWER_MAX = 2 * 1024 * 1024
+	REST_PORT = 8006
 };
 
 #define OCTETS	 "application/octet-stream"
@@ -29,7 +28,7 @@ static void answer(struct http_exchange *x, struct err e, struct bytes body)
 
 static void get_token(struct hub *h, struct http_exchange *x)
 {
-	AUTO(buf_done) struct buf json = BUF_INIT(ANSWER_MAX);
+	AUTO(buf_done) struct buf json = BUF_INIT(HUB_ANSWER_MAX);
 	const char *type = http_x_query(x, "token_type");
 
 	if (!type) {
@@ -57,7 +56,7 @@ static RESULT runtime_data(const struct http_exchange *x, struct buf *out)
 
 static void get_evidence(struct hub *h, struct http_exchange *x)
 {
-	AUTO(buf_done) struct buf json = BUF_INIT(ANSWER_MAX);
+	AUTO(buf_done) struct buf json = BUF_INIT(HUB_ANSWER_MAX);
 	AUTO(buf_done) struct buf data = BUF_INIT(DIGEST_MAX);
 
 	if (failed(runtime_data(x, &data))) {
@@ -81,7 +80,7 @@ static void get_resource(struct hub *h, struct http_exchange *x)
 
 static void get_info(struct hub *h, struct http_exchange *x)
 {
-	AUTO(buf_done) struct buf json = BUF_INIT(ANSWER_MAX);
+	AUTO(buf_done) struct buf json = BUF_INIT(HUB_ANSWER_MAX);
 	struct json_writer w = jw_of(&json);
 
 	jw_object(&w);

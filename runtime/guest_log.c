@@ -104,10 +104,10 @@ void guest_lines_done(struct guest_lines *l)
 	buf_done(&l->pending);
 }
 
-void guest_text_clean(struct bytes in, struct buf *out)
+void guest_text_clean(struct bytes text, struct buf *out)
 {
-	for (size_t i = 0; i < in.n; i++) {
-		uint8_t c = in.p[i];
+	for (size_t i = 0; i < text.n; i++) {
+		uint8_t c = text.p[i];
 
 		buf_u8(out, c < 0x20 || c == 0x7f ? (c == '\t' ? ' ' : '?') : c);
 	}
