@@ -7,10 +7,20 @@
 /* File systems that programs expect. The root is bound over itself and moved to "/", because
  * pivot_root(2), which crun uses, does not work on the root that the kernel starts from. */
 RESULT boot_mounts(void);
+/* What the module of group `tee` brings: configfs, where TSM reports are asked for. */
+RESULT boot_mount_configfs(void);
 
 /* Lines "GROUP PATH" of the modules file, in order; those of `group`. A module that does not load
  * is an error only when `required`. */
 RESULT boot_modules(const char *file, const char *group, bool required);
+/*
+ * The groups virtio-net, virtio-block, virtio-entropy and virtio-socket of `file`, each only when
+ * <root>/sys/bus/virtio has such a device: checking a module's signature is the dearest part of
+ * loading it. `root` is "" in a guest.
+ */
+RESULT boot_device_modules(const char *root, const char *file);
+/* False when the processor says that this is neither an SEV nor a TDX guest. */
+bool boot_may_be_tee(void);
 /* One line of it, for tests. ERR_FORMAT; the group or the path may not be empty. */
 RESULT boot_module_line(struct bytes line, struct bytes *ret_group, struct bytes *ret_path);
 

@@ -26,7 +26,6 @@ static const struct boot_mount mounts[] = {
 	{ "tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777", false },
 	{ "cgroup2", "/sys/fs/cgroup", CLOSED, "nsdelegate", false },
 	{ "securityfs", "/sys/kernel/security", CLOSED, NULL, true },
-	{ "configfs", "/sys/kernel/config", CLOSED, NULL, true },
 };
 
 #define NEW_ROOT "/mnt"
@@ -55,6 +54,14 @@ static RESULT mount_one(const struct boot_mount *m)
 		!m->optional)
 		return err_new(ERR_SYS, "mounting %s", m->at);
 	return OK;
+}
+
+RESULT boot_mount_configfs(void)
+{
+	static const struct boot_mount configfs = { "configfs", "/sys/kernel/config", CLOSED, NULL,
+		true };
+
+	return mount_one(&configfs);
 }
 
 /* Every controller for the containers' cgroups. */

@@ -31,7 +31,11 @@ static RESULT prepare_machine(void)
 {
 	TRY(boot_mounts());
 	TRY(boot_modules(MODULES_FILE, "boot", true));
-	TRY(boot_modules(MODULES_FILE, "tee", false));
+	TRY(boot_device_modules("", MODULES_FILE));
+	if (boot_may_be_tee()) {
+		TRY(boot_modules(MODULES_FILE, "tee", false));
+		TRY(boot_mount_configfs());
+	}
 	return boot_network();
 }
 

@@ -106,6 +106,30 @@ static void test_modules_file(void **state)
 	assert_err(boot_modules(path, "tee", false), ERR_FORMAT);
 }
 
+/* A device is told by its number; what cannot be read is no device. */
+static void test_device_modules(void **state)
+{
+	(void)state;
+	AUTO(auto_free) char *path = NULL;
+
+	put("/modules", bytes_str("virtio-net /net.ko\nvirtio-block /block.ko\n"
+				  "virtio-entropy /rng.ko\nvirtio-socket /vsock.ko\n"));
+	assert_ok(str_format(&path, "%s/modules", test_dir()));
+	assert_ok(boot_device_modules(test_dir(), path)); /* no bus */
+	put_dir("/sys/bus/virtio/devices/virtio0");	  /* says nothing */
+	put_dir("/sys/bus/virtio/devices/virtio1");
+	put("/sys/bus/virtio/devices/virtio1/device", bytes_str("0x0003\n")); /* console */
+	put_dir("/sys/bus/virtio/devices/virtio2");
+	put("/sys/bus/virtio/devices/virtio2/device", bytes_str("0xffffffffff\n"));
+	assert_ok(boot_device_modules(test_dir(), path));
+	put("/sys/bus/virtio/devices/virtio1/device", bytes_str("0x0013\n"));
+	assert_err(boot_device_modules(test_dir(), path), ERR_SYS);
+	assert_err_text("/vsock.ko");
+	put("/sys/bus/virtio/devices/virtio0/device", bytes_str("0x0002\n"));
+	assert_err(boot_device_modules(test_dir(), path), ERR_SYS);
+	assert_err_text("/block.ko");
+}
+
 static struct settings settings_of(const char *run_dir)
 {
 	return (struct settings){ .run_dir = run_dir, .crun = "/bin/false" };
@@ -165,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_find_initdata_damaged),
 		cmocka_unit_test(test_module_lines),
 		cmocka_unit_test(test_modules_file),
+		cmocka_unit_test(test_device_modules),
 		cmocka_unit_test(test_manifest_missing_and_invalid),
 		cmocka_unit_test(test_write_initdata),
 	};
