@@ -52,6 +52,9 @@ function(sealpod_test)
 	if(NOT T_TIMEOUT)
 		set(T_TIMEOUT 120)
 	endif()
+	if(CMAKE_CROSSCOMPILING)
+		math(EXPR T_TIMEOUT "${T_TIMEOUT} * 10") # an emulated processor is slow at cryptography
+	endif()
 	add_test(NAME ${T_NAME} COMMAND ${T_NAME})
 	set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" SKIP_RETURN_CODE 77
 		TIMEOUT ${T_TIMEOUT} ENVIRONMENT "SEALPOD_SOURCE=${CMAKE_SOURCE_DIR};SEALPOD_BIN=${CMAKE_BINARY_DIR}/bin;${T_ENV}")
