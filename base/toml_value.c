@@ -152,7 +152,7 @@ static struct err read_key_part(struct toml_reader *r, struct strv *parts)
 	} else {
 		for (; is_bare(toml_peek(r, 0)); r->at++)
 			buf_u8(&part, toml_peek(r, 0));
-		if (part.n == 0)
+		if (part.n == 0 && part.bad == ERR_OK)
 			return toml_bad(r, "expected a key");
 	}
 	TRY(buf_end(&part, "TOML key"));

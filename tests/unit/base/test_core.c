@@ -112,6 +112,26 @@ static void test_reader_sub_and_zero(void **state)
 	assert_false(rd_ok(&sub));
 }
 
+static void test_reader_rest(void **state)
+{
+	(void)state;
+	static const uint8_t in[] = { 1, 2, 3, 4, 5 };
+	struct reader r = rd_of(BYTES_OF(in));
+	uint8_t to[4] = { 9, 9, 9, 9 };
+
+	rd_skip(&r, 1);
+	rd_copy(&r, to, 2);
+	assert_bytes_equal(bytes_of(to, 2), test_hex("0203"));
+	rd_copy(&r, to, 4); /* too many: nothing is copied, and the reader stays bad */
+	assert_int_equal(to[0], 2);
+	assert_int_equal(rd_rest(&r).n, 0);
+	r = rd_of(BYTES_OF(in));
+	assert_bytes_equal(rd_rest(&r), BYTES_OF(in));
+	assert_ok(rd_end(&r, "all"));
+	assert_int_equal(rd_rest(&r).n, 0);
+	assert_true(rd_ok(&r));
+}
+
 static void test_buf_limits(void **state)
 {
 	(void)state;
@@ -173,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_err_text_is_cut),
 		cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_reader_sub_and_zero),
+		cmocka_unit_test(test_reader_rest),
 		cmocka_unit_test(test_buf_limits),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_str_to_u64),

@@ -1,10 +1,13 @@
 #include "util.h"
 
 #include <fcntl.h>
+#include <signal.h>
 
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/ipc.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 static int fds[2];
 
@@ -93,6 +96,29 @@ static void test_silence_and_end(void **state)
 	assert_null(m.body.p);
 }
 
+static void on_alarm(int signo)
+{
+	(void)signo;
+}
+
+/* Signals interrupt the wait; the deadline stays where it was. */
+static void test_signals_do_not_end_the_wait(void **state)
+{
+	(void)state;
+	const struct itimerval often = { { 0, 7000 }, { 0, 7000 } }, never = { 0 };
+	const struct sigaction act = { .sa_handler = on_alarm }, def = { .sa_handler = SIG_DFL };
+	struct ipc_message m = { 0 };
+	uint64_t begin = clock_monotonic_ms(), took;
+
+	assert_int_equal(sigaction(SIGALRM, &act, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	assert_err(ipc_recv(fds[1], 60, &m), ERR_TIMEOUT);
+	took = clock_monotonic_ms() - begin;
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &def, NULL), 0);
+	assert_in_range(took, 60, 2000);
+}
+
 static void test_bad_datagrams(void **state)
 {
 	(void)state;
@@ -145,6 +171,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_messages, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_descriptors, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_silence_and_end, open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+			test_signals_do_not_end_the_wait, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_bad_datagrams, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
 			test_bad_datagram_with_descriptors, open_pair, close_pair),

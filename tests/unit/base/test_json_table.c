@@ -234,7 +234,46 @@ static void test_open_and_borrowed(void **state)
 	assert_err_text("loose: needs its tree");
 }
 
-/* Every allocation of the way from text to struct fails once: an error, no leak, nothing half. */
+static struct err parse_json(void)
+{
+	AUTO(json_freep) struct json *j = NULL;
+
+	return json_parse(bytes_str(good), &j);
+}
+
+static struct err parse_toml(void)
+{
+	static const char text[] =
+		"a.b = [1, \"x\", { c = true }]\n[d.e]\nf = 'g'\n[[h]]\ni = \"\"\"j\"\"\"\n";
+	AUTO(json_freep) struct json *j = NULL;
+
+	return toml_parse(bytes_str(text), &j);
+}
+
+/* Each allocation of ours fails once; the leak checker sees what is forgotten on the way out. */
+static void test_parsers_without_memory(void **state)
+{
+	(void)state;
+	static const struct {
+		struct err (*parse)(void);
+		size_t at_least;
+	} cases[] = { { parse_json, 1 }, { parse_toml, 20 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err e;
+		size_t n = 0;
+		do {
+			calls = 0;
+			fail_at = ++n;
+			e = cases[i].parse();
+			fail_at = 0;
+			assert_true(!failed(e) || e.code == ERR_NOMEM);
+		} while (failed(e));
+		assert_true(n > cases[i].at_least);
+	}
+}
+
+/* The same of the way from tree to struct: an error, no leak, nothing half. */
 static void test_no_memory(void **state)
 {
 	(void)state;
@@ -268,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_cut_and_flipped),
 		cmocka_unit_test(test_open_and_borrowed),
+		cmocka_unit_test(test_parsers_without_memory),
 		cmocka_unit_test(test_no_memory),
 	};
 
