@@ -252,8 +252,11 @@ static void deliver_signals(struct loop_source *from)
 static void reap(struct loop_source *s)
 {
 	int status = 0;
+	pid_t got = waitpid(s->pid, &status, WNOHANG);
 
-	if (waitpid(s->pid, &status, WNOHANG) != s->pid)
+	if (got < 0 && errno == ECHILD)
+		loop_remove(s); /* somebody else reaped it: its pidfd would be readable for ever */
+	if (got != s->pid)
 		return;
 	loop_remove(s);
 	s->on_child(

@@ -29,7 +29,7 @@ RESULT loop_add_timer(struct loop *l, uint64_t delay_ms, uint64_t period_ms, loo
 	void *arg, struct loop_source **ret_source);
 /* The signal is blocked for the process and delivered here. */
 RESULT loop_add_signal(struct loop *l, int signo, loop_signal_fn *fn, void *arg);
-/* Reaps `pid` and removes itself. */
+/* Reaps `pid` and removes itself. Not called when somebody else reaped it. */
 RESULT loop_add_child(struct loop *l, pid_t pid, loop_child_fn *fn, void *arg);
 void loop_remove(struct loop_source *s); /* NULL is fine */
 

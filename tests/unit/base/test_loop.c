@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <base/clock.h>
 #include <base/loop.h>
 #include <base/process.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 
 struct fixture {
 	struct loop *loop;
@@ -281,6 +283,24 @@ static void test_free_with_sources(void **state)
 	assert_null(f.loop);
 }
 
+/* A child that somebody else reaps leaves nothing behind that would keep the loop awake. */
+static void test_child_reaped_elsewhere(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_true(pid > 0);
+	assert_ok(loop_add_child(f.loop, pid, on_child, &f));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_ok(loop_once(f.loop, 10));
+	uint64_t before = clock_monotonic_ms();
+	assert_ok(loop_once(f.loop, 50));
+	assert_true(clock_monotonic_ms() - before >= 40);
+	assert_int_equal(f.calls, 0);
+}
+
 #define LOOP_TEST(fn) cmocka_unit_test_setup_teardown(fn, open_fixture, close_fixture)
 
 int main(void)
@@ -296,6 +316,7 @@ int main(void)
 		LOOP_TEST(test_stop_before_run),
 		LOOP_TEST(test_signals),
 		LOOP_TEST(test_children),
+		LOOP_TEST(test_child_reaped_elsewhere),
 		LOOP_TEST(test_free_with_sources),
 	};
 
