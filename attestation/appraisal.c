@@ -34,7 +34,7 @@ static void finding(struct appraisal *a, enum tee_denial d, const char *field, c
 }
 
 /* One claim that must be among the reference values of one id. */
-struct check {
+struct rule {
 	const char *claim, *id;
 	enum tee_denial denial;
 };
@@ -50,7 +50,7 @@ static bool list_known(const struct appraise_input *in, const struct claim *c, c
 	return c->list.n > 0;
 }
 
-static bool check_one(const struct appraise_input *in, const struct check *k, struct appraisal *a)
+static bool check_one(const struct appraise_input *in, const struct rule *k, struct appraisal *a)
 {
 	const struct claim *c = claims_get(in->claims, k->claim);
 	const char *first = reference_first(in->refs, k->id);
@@ -67,7 +67,7 @@ static bool check_one(const struct appraise_input *in, const struct check *k, st
 }
 
 static bool check_all(
-	const struct appraise_input *in, const struct check *checks, size_t n, struct appraisal *a)
+	const struct appraise_input *in, const struct rule *checks, size_t n, struct appraisal *a)
 {
 	bool all = true;
 
@@ -85,7 +85,7 @@ static bool claim_is_true(const struct claims *c, const char *name)
 
 static void appraise_vtpm(const struct appraise_input *in, struct appraisal *a)
 {
-	static const struct check boot[] = {
+	static const struct rule boot[] = {
 		{ "tpm.crtm", "vtpm.crtm", DENY_VTPM_CRTM_UNKNOWN },
 		{ "tpm.firmware", "vtpm.firmware", DENY_VTPM_FIRMWARE_UNKNOWN },
 		{ "tpm.kernel", "vtpm.kernel", DENY_VTPM_KERNEL_UNKNOWN },
@@ -107,9 +107,9 @@ static void appraise_vtpm(const struct appraise_input *in, struct appraisal *a)
 
 static void appraise_sample(const struct appraise_input *in, struct appraisal *a)
 {
-	static const struct check launch = { "sample.launch_digest", "launch_digest",
+	static const struct rule launch = { "sample.launch_digest", "launch_digest",
 		DENY_SAMPLE_LAUNCH_UNKNOWN };
-	static const struct check svn = { "sample.svn", "svn", DENY_SAMPLE_SVN_UNKNOWN };
+	static const struct rule svn = { "sample.svn", "svn", DENY_SAMPLE_SVN_UNKNOWN };
 
 	a->vector[AR4SI_EXECUTABLES] =
 		check_one(in, &launch, a) ? APPROVED_BOOT : UNRECOGNIZED_RUNTIME;

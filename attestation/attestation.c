@@ -4,6 +4,14 @@
 
 #include <tee/denials.h>
 
+/* Evidence of a guest that cannot be parsed is refused like evidence that is wrong. */
+static struct err as_refusal(struct err e)
+{
+	return e.code == ERR_FORMAT || e.code == ERR_LIMIT
+		       ? tee_deny_because(e, DENY_EVIDENCE_MALFORMED, "evidence")
+		       : e;
+}
+
 static struct err verify(const struct attestation_input *in, struct attestation_result *r)
 {
 	struct digest_value initdata = { 0 };
@@ -15,13 +23,17 @@ static struct err verify(const struct attestation_input *in, struct attestation_
 		TRY(initdata_bound_digest(in->initdata, &initdata));
 	struct tee_verify_input v = {
 		.evidence = in->evidence,
+		.collateral = in->collateral,
 		.report_data = in->report_data,
 		.initdata_digest = digest_bytes(&initdata),
 		.state = in->state,
 		.anchors = in->anchors,
+		.policy = in->policy,
 		.now = in->now,
 	};
-	TRY(in->tee->verify->verify(&v, &r->claims));
+	if (in->report_data.n == 0)
+		return err_new(ERR_STATE, "attestation without report data");
+	TRY(as_refusal(tee_verify(in->tee, &v, &r->claims)));
 	r->tee = in->tee;
 	appraise(&(struct appraise_input){ .tee = in->tee,
 			 .claims = &r->claims,

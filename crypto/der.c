@@ -1,4 +1,7 @@
-#include "der.h"
+#include <string.h>
+
+#include <base/buf.h>
+#include <crypto/der.h>
 
 enum {
 	DER_DEPTH_MAX = 32,
@@ -82,4 +85,96 @@ RESULT der_check(struct bytes in)
 
 	TRY(der_next(&r, &whole));
 	return rd_end(&r, "DER");
+}
+
+RESULT der_any(struct reader *r, uint8_t *ret_tag, struct bytes *ret_contents)
+{
+	struct bytes whole;
+	size_t n = 0;
+
+	TRY(der_next(r, &whole));
+	struct reader e = rd_of(whole);
+	uint8_t tag = rd_u8(&e);
+	TRY(length(&e, &n));
+	*ret_contents = rd_take(&e, n);
+	*ret_tag = tag;
+	return OK;
+}
+
+static RESULT expect(struct reader *r, uint8_t want, struct bytes *ret_contents)
+{
+	struct bytes contents;
+	uint8_t tag;
+
+	TRY(der_any(r, &tag, &contents));
+	if (tag != want)
+		return err_new(ERR_FORMAT, "DER: tag 0x%02x where 0x%02x belongs", tag, want);
+	*ret_contents = contents;
+	return OK;
+}
+
+RESULT der_enter(struct reader *r, uint8_t tag, struct reader *ret_contents)
+{
+	struct bytes contents;
+
+	TRY(expect(r, tag, &contents));
+	*ret_contents = rd_of(contents);
+	return OK;
+}
+
+RESULT der_u64(struct reader *r, uint64_t *ret_v)
+{
+	struct bytes v;
+	uint8_t tag;
+
+	TRY(der_any(r, &tag, &v));
+	if (tag != DER_INTEGER && tag != DER_ENUMERATED)
+		return err_new(ERR_FORMAT, "DER: tag 0x%02x is no number", tag);
+	if (v.n == 0 || v.p[0] & 0x80)
+		return err_new(ERR_FORMAT, "DER: number %s", v.n ? "below zero" : "without octets");
+	if (v.n > 1 && v.p[0] == 0 && !(v.p[1] & 0x80))
+		return err_new(ERR_FORMAT, "DER: number not minimal");
+	struct reader n = rd_of(v);
+	if (v.n == sizeof(uint64_t) + 1 && v.p[0] == 0)
+		rd_skip(&n, 1);
+	if (n.left > sizeof(uint64_t))
+		return err_new(ERR_FORMAT, "DER: number of %zu octets", v.n);
+	*ret_v = rd_be(&n, n.left);
+	return OK;
+}
+
+/* X.690 8.19: base 128, most significant group first, no leading 0x80. */
+static RESULT oid_part(struct reader *r, uint64_t *ret_v)
+{
+	uint64_t v = 0;
+	uint8_t octet;
+
+	do {
+		octet = rd_u8(r);
+		if (!rd_ok(r) || (v == 0 && octet == 0x80) || v >> 32)
+			return err_new(ERR_FORMAT, "DER: object identifier");
+		v = v << 7 | (octet & 0x7f);
+	} while (octet & 0x80);
+	*ret_v = v;
+	return OK;
+}
+
+RESULT der_oid(struct reader *r, char to[static DER_OID_TEXT_MAX])
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(DER_OID_TEXT_MAX - 1);
+	struct reader v;
+	uint64_t part;
+
+	TRY(der_enter(r, DER_OID, &v));
+	TRY(oid_part(&v, &part));
+	unsigned long long first = part < 80 ? part / 40 : 2;
+	buf_printf(&text, "%llu.%llu", first, (unsigned long long)part - first * 40);
+	while (rd_more(&v)) {
+		TRY(oid_part(&v, &part));
+		buf_printf(&text, ".%llu", (unsigned long long)part);
+	}
+	TRY(buf_end(&text, "object identifier"));
+	memcpy(to, text.p, text.n);
+	to[text.n] = '\0';
+	return OK;
 }

@@ -1,4 +1,3 @@
-#include "der.h"
 #include "key_internal.h"
 #include "x509_internal.h"
 
@@ -9,6 +8,7 @@
 #include <openssl/pem.h>
 
 #include <base/clock.h>
+#include <crypto/der.h>
 
 void x509_free(struct x509 *c)
 {
@@ -163,6 +163,49 @@ void x509_name_text(const X509_NAME *name, char *to, size_t size)
 		n = (size_t)BIO_get_mem_data(out, &text);
 	ossl_forget();
 	(void)snprintf(to, size, "%.*s", (int)(n < size ? n : size), text ? text : "");
+}
+
+void x509_serial(const struct x509 *c, char *to, size_t size)
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(c->cert);
+	BIGNUM *n = ASN1_INTEGER_to_BN(serial, NULL);
+	char *hex = n ? BN_bn2hex(n) : NULL;
+	const char *p = hex ? hex : "";
+
+	while (p[0] == '0' && p[1])
+		p++;
+	(void)snprintf(to, size, "%s", p);
+	for (char *at = to; size > 0 && *at; at++)
+		if (*at >= 'A' && *at <= 'F')
+			*at = (char)(*at - 'A' + 'a');
+	OPENSSL_free(hex);
+	BN_free(n);
+}
+
+bool x509_names_issuer(const struct x509 *c, const struct x509 *issuer)
+{
+	return X509_NAME_cmp(X509_get_issuer_name(c->cert), X509_get_subject_name(issuer->cert)) ==
+	       0;
+}
+
+bool x509_is_self_issued(const struct x509 *c)
+{
+	return x509_names_issuer(c, c);
+}
+
+RESULT x509_copy(const struct x509 *c, struct x509 **ret_cert)
+{
+	AUTO(x509_freep) struct x509 *copy = calloc(1, sizeof(*copy));
+
+	if (!copy)
+		return err_new(ERR_NOMEM, "certificate");
+	copy->not_before = c->not_before;
+	copy->not_after = c->not_after;
+	copy->cert = X509_dup(c->cert);
+	if (!copy->cert)
+		return ossl_error(ERR_NOMEM, "certificate");
+	*ret_cert = TAKE(copy);
+	return OK;
 }
 
 void x509_subject(const struct x509 *c, char *to, size_t size)

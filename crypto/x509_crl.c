@@ -1,4 +1,3 @@
-#include "der.h"
 #include "x509_internal.h"
 
 #include <limits.h>
@@ -7,6 +6,7 @@
 #include <openssl/pem.h>
 
 #include <base/clock.h>
+#include <crypto/der.h>
 
 OSSL_FREEP(X509_CRL, X509_CRL_free)
 
@@ -40,6 +40,42 @@ int64_t x509_crl_this_update(const struct x509_crl *c)
 int64_t x509_crl_next_update(const struct x509_crl *c)
 {
 	return c->next_update;
+}
+
+void x509_crl_issuer(const struct x509_crl *c, char *to, size_t size)
+{
+	x509_name_text(X509_CRL_get_issuer(c->crl), to, size);
+}
+
+bool x509_crl_names_issuer(const struct x509_crl *c, const struct x509 *issuer)
+{
+	return X509_NAME_cmp(X509_CRL_get_issuer(c->crl), X509_get_subject_name(issuer->cert)) == 0;
+}
+
+RESULT x509_crl_der(const struct x509_crl *c, struct buf *out)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509_CRL(c->crl, &der);
+
+	if (n <= 0)
+		return ossl_error(ERR_CRYPTO, "revocation list");
+	buf_put(out, bytes_of(der, (size_t)n));
+	OPENSSL_free(der);
+	return buf_end(out, "revocation list");
+}
+
+bool x509_crl_number(const struct x509_crl *c, uint64_t *ret_number)
+{
+	ASN1_INTEGER *number = X509_CRL_get_ext_d2i(c->crl, NID_crl_number, NULL, NULL);
+	uint64_t v = 0;
+	bool found = number && ASN1_INTEGER_get_uint64(&v, number) == 1;
+
+	ASN1_INTEGER_free(number);
+	if (found)
+		*ret_number = v;
+	else
+		ossl_forget();
+	return found;
 }
 
 static RESULT decode(struct bytes der, X509_CRL **ret_crl)

@@ -6,6 +6,16 @@
 extern const struct tee tee_vtpm;
 extern const struct tee tee_sample;
 
+/* Formats that can be decoded for people: const arrays of struct tee_format, one a folder, ended by
+ * .name NULL, declared here and listed in tee.c. */
+
+/* Codes with their meaning, in folders' own tables ended by .text NULL. */
+struct tee_code {
+	uint64_t code;
+	const char *from; /* "SEV firmware", "TDX module" */
+	const char *text; /* what it means and what to do */
+};
+
 /* Guest halves (library tee-guest). */
 extern const struct tee_guest_ops vtpm_guest_ops;
 extern const struct tee_guest_ops sample_guest_ops;

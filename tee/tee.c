@@ -2,10 +2,68 @@
 
 #include <string.h>
 
+#include <base/auto.h>
 #include <tee/denials.h>
+#include <tee/fields.h>
 #include <tee/tee.h>
 
 static const struct tee *const tees[] = { &tee_vtpm, &tee_sample };
+
+static const struct tee_format *const formats[] = { NULL };
+static const struct tee_code *const codes[] = { NULL };
+
+const struct tee *tee_at(size_t i)
+{
+	return i < ARRAY_LEN(tees) ? tees[i] : NULL;
+}
+
+const struct tee *tee_recognise(const struct tee_verify_input *in)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tees); i++) {
+		const struct tee_verify_ops *v = tees[i]->verify;
+		if (v && v->recognise && v->recognise(in))
+			return tees[i];
+	}
+	return NULL;
+}
+
+struct bytes tee_part(const struct tee_verify_input *in, const char *name)
+{
+	for (size_t i = 0; i < in->n_parts; i++)
+		if (str_equal(in->parts[i].name, name))
+			return in->parts[i].v;
+	return BYTES_NONE;
+}
+
+const struct tee_policy *tee_policy_of(const struct tee_verify_input *in)
+{
+	static const struct tee_policy strictest = { 0 };
+
+	return in->policy ? in->policy : &strictest;
+}
+
+const struct tee_format *tee_format_at(size_t i)
+{
+	for (size_t t = 0; t < ARRAY_LEN(formats); t++)
+		for (const struct tee_format *f = formats[t]; f && f->name; f++)
+			if (i-- == 0)
+				return f;
+	return NULL;
+}
+
+size_t tee_explain(uint64_t code, struct fields *out)
+{
+	size_t n = 0;
+
+	for (size_t t = 0; t < ARRAY_LEN(codes); t++)
+		for (const struct tee_code *k = codes[t]; k && k->text; k++) {
+			if (k->code != code)
+				continue;
+			fields_str(out, FIELDS_NO_OFFSET, 0, k->from, k->text, NULL);
+			n++;
+		}
+	return n;
+}
 
 const struct tee *tee_by_platform(const char *platform)
 {
@@ -21,6 +79,14 @@ const struct tee *tee_by_kbs_name(const char *name)
 		if (str_equal(tees[i]->kbs_name, name))
 			return tees[i];
 	return NULL;
+}
+
+RESULT tee_verify(const struct tee *t, const struct tee_verify_input *in, struct claims *ret_claims)
+{
+	AUTO(checks_freep) struct checks *checks = NULL;
+
+	TRY(checks_new(&checks));
+	return t->verify->verify(in, checks, ret_claims);
 }
 
 void tee_fit_digest(struct bytes from, uint8_t *to, size_t n)

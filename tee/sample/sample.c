@@ -41,14 +41,16 @@ static struct err add_claims(const struct tee_verify_input *in, const char *svn,
 	return claims_end(c);
 }
 
-static struct err sample_verify(const struct tee_verify_input *in, struct claims *ret_claims)
+static struct err sample_verify(
+	const struct tee_verify_input *in, struct checks *checks, struct claims *ret_claims)
 {
 	AUTO(claims_done) struct claims c = { 0 };
 	const char *svn;
 
-	TRY(check_report_data(in));
 	TRY(tee_deny_because(json_need_string(in->evidence, "svn", &svn), DENY_EVIDENCE_MALFORMED,
 		"evidence.svn"));
+	(void)check_result(checks, check_report_data(in), DENY_EVIDENCE_REPORT_DATA, "");
+	TRY(checks_end(checks));
 	TRY(add_claims(in, svn, &c));
 	*ret_claims = c;
 	c = (struct claims){ 0 };

@@ -188,14 +188,16 @@ static struct err verify(const struct tee_verify_input *in, const struct vtpm_ev
 	return add_claims(e, &q, claims);
 }
 
-static struct err vtpm_verify(const struct tee_verify_input *in, struct claims *ret_claims)
+static struct err vtpm_verify(
+	const struct tee_verify_input *in, struct checks *checks, struct claims *ret_claims)
 {
 	AUTO(vtpm_evidence_done) struct vtpm_evidence e = { 0 };
 	AUTO(claims_done) struct claims claims = { 0 };
 	AUTO(ak_done) struct ak ak = { 0 };
 
 	TRY(vtpm_evidence_decode(in->evidence, &e));
-	TRY(verify(in, &e, &ak, &claims));
+	(void)check_result(checks, verify(in, &e, &ak, &claims), DENY_EVIDENCE_MALFORMED, "");
+	TRY(checks_end(checks));
 	*ret_claims = claims;
 	claims = (struct claims){ 0 };
 	return OK;

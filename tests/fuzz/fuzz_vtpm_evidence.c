@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.state = bytes_str("state"),
 		.anchors = &none,
 	};
-	if (!failed(tee_by_platform("vtpm")->verify->verify(&in, &c)) &&
+	if (!failed(tee_verify(tee_by_platform("vtpm"), &in, &c)) &&
 		!str_equal(claim_text(claims_get(&c, "tpm.ak_trusted")), "false"))
 		abort();
 	jw_object(&w);

@@ -57,6 +57,8 @@ struct attestation_input {
 	struct bytes initdata; /* TOML text as sent; n = 0: none */
 	struct bytes state;    /* of the tee's challenge() */
 	const struct tee_anchors *anchors;
+	const struct collateral *collateral; /* may be NULL */
+	const struct tee_policy *policy;     /* NULL: the strictest */
 	const struct reference_values *refs;
 	int64_t now;
 };

@@ -25,6 +25,13 @@ void x509_list_done(struct x509_list *l);
 /* Names in RFC 2253 form, cut to the size. */
 void x509_subject(const struct x509 *c, char *to, size_t size);
 void x509_issuer(const struct x509 *c, char *to, size_t size);
+/* Serial number in lower-case hex without leading zeroes ("0" for zero), cut to the size. */
+void x509_serial(const struct x509 *c, char *to, size_t size);
+/* Names alone: `c` says that `issuer` issued it. */
+bool x509_names_issuer(const struct x509 *c, const struct x509 *issuer);
+bool x509_is_self_issued(const struct x509 *c);
+/* The same certificate once more, to be freed on its own. */
+RESULT x509_copy(const struct x509 *c, struct x509 **ret_cert);
 int64_t x509_not_before(const struct x509 *c);
 int64_t x509_not_after(const struct x509 *c);
 RESULT x509_public_key(const struct x509 *c, struct key **ret_key);
@@ -63,6 +70,12 @@ struct x509_crl;
 RESULT x509_crl_parse(struct bytes pem_or_der, struct x509_crl **ret_crl);
 void x509_crl_free(struct x509_crl *c);
 void x509_crl_freep(struct x509_crl **c);
+RESULT x509_crl_der(const struct x509_crl *c, struct buf *out);
+void x509_crl_issuer(const struct x509_crl *c, char *to, size_t size); /* RFC 2253 */
+/* The list is of that certificate's name; no trust. */
+bool x509_crl_names_issuer(const struct x509_crl *c, const struct x509 *issuer);
+/* CRL number; false when it has none or it does not fit. */
+bool x509_crl_number(const struct x509_crl *c, uint64_t *ret_number);
 int64_t x509_crl_this_update(const struct x509_crl *c);
 int64_t x509_crl_next_update(const struct x509_crl *c);
 /* Of the issuer's name, signed by it and current. Denials "crl.issuer", "crl.signature",

@@ -6,34 +6,19 @@
 
 #include <base/err.h>
 
-/* name, code */
-#define TEE_DENIALS(X)                                                                             \
+/* name, code; one list a platform, in a file of its own */
+#include <tee/denials_cca.h>
+#include <tee/denials_csv.h>
+#include <tee/denials_nvgpu.h>
+#include <tee/denials_se.h>
+#include <tee/denials_sev.h>
+#include <tee/denials_tdx.h>
+#include <tee/denials_vtpm.h>
+
+#define TEE_DENIALS_COMMON(X)                                                                      \
 	X(DENY_EVIDENCE_MALFORMED, "evidence.malformed")                                           \
 	X(DENY_EVIDENCE_REPORT_DATA, "evidence.report-data")                                       \
-	X(DENY_VTPM_EK_MALFORMED, "vtpm.ek-malformed")                                             \
-	X(DENY_VTPM_EK_UNTRUSTED, "vtpm.ek-untrusted")                                             \
-	X(DENY_VTPM_EK_MISMATCH, "vtpm.ek-mismatch")                                               \
-	X(DENY_VTPM_EK_ATTRIBUTES, "vtpm.ek-attributes")                                           \
-	X(DENY_VTPM_AK_ATTRIBUTES, "vtpm.ak-attributes")                                           \
-	X(DENY_VTPM_AK_MISMATCH, "vtpm.ak-mismatch")                                               \
-	X(DENY_VTPM_AK_UNTRUSTED, "vtpm.ak-untrusted")                                             \
-	X(DENY_VTPM_ACTIVATION, "vtpm.activation")                                                 \
-	X(DENY_VTPM_QUOTE_SIGNATURE, "vtpm.quote-signature")                                       \
-	X(DENY_VTPM_QUOTE_MALFORMED, "vtpm.quote-malformed")                                       \
-	X(DENY_VTPM_NONCE_MISMATCH, "vtpm.nonce-mismatch")                                         \
-	X(DENY_VTPM_PCR_SELECTION, "vtpm.pcr-selection")                                           \
-	X(DENY_VTPM_PCR_DIGEST, "vtpm.pcr-digest")                                                 \
-	X(DENY_VTPM_PCR_UNEXPECTED, "vtpm.pcr-unexpected")                                         \
-	X(DENY_VTPM_EVENT_LOG_MALFORMED, "vtpm.event-log-malformed")                               \
-	X(DENY_VTPM_EVENT_LOG_REPLAY, "vtpm.event-log-replay")                                     \
-	X(DENY_VTPM_EVENT_LOG_MISSING, "vtpm.event-log-missing")                                   \
-	X(DENY_VTPM_EVENT_UNKNOWN, "vtpm.event-unknown")                                           \
-	X(DENY_VTPM_INITDATA_MISMATCH, "vtpm.initdata-mismatch")                                   \
-	X(DENY_VTPM_CRTM_UNKNOWN, "vtpm.crtm-unknown")                                             \
-	X(DENY_VTPM_FIRMWARE_UNKNOWN, "vtpm.firmware-unknown")                                     \
-	X(DENY_VTPM_KERNEL_UNKNOWN, "vtpm.kernel-unknown")                                         \
-	X(DENY_VTPM_CMDLINE_UNKNOWN, "vtpm.cmdline-unknown")                                       \
-	X(DENY_VTPM_INITRD_UNKNOWN, "vtpm.initrd-unknown")                                         \
+	X(DENY_EVIDENCE_UNCHECKED, "evidence.unchecked")                                           \
 	X(DENY_SAMPLE_LAUNCH_UNKNOWN, "sample.launch-unknown")                                     \
 	X(DENY_SAMPLE_SVN_UNKNOWN, "sample.svn-unknown")                                           \
 	X(DENY_INITDATA_MALFORMED, "initdata.malformed")                                           \
@@ -43,7 +28,23 @@
 	X(DENY_TOKEN_MALFORMED, "token.malformed")                                                 \
 	X(DENY_TOKEN_SIGNATURE, "token.signature")                                                 \
 	X(DENY_TOKEN_SIGNER, "token.signer-untrusted")                                             \
-	X(DENY_TOKEN_TIME, "token.expired")
+	X(DENY_TOKEN_TIME, "token.expired")                                                        \
+	X(DENY_COLLATERAL_MISSING, "collateral.missing")                                           \
+	X(DENY_CRL_MISSING, "crl.missing")                                                         \
+	X(DENY_MEASUREMENT, "evidence.measurement")                                                \
+	X(DENY_INITDATA_MISMATCH, "initdata.mismatch")                                             \
+	X(DENY_DEBUG, "evidence.debug")                                                            \
+	X(DENY_TCB_MINIMUM, "evidence.tcb-minimum")
+
+#define TEE_DENIALS(X)                                                                             \
+	TEE_DENIALS_COMMON(X)                                                                      \
+	TEE_DENIALS_VTPM(X)                                                                        \
+	TEE_DENIALS_SEV(X)                                                                         \
+	TEE_DENIALS_TDX(X)                                                                         \
+	TEE_DENIALS_SE(X)                                                                          \
+	TEE_DENIALS_CCA(X)                                                                         \
+	TEE_DENIALS_CSV(X)                                                                         \
+	TEE_DENIALS_NVGPU(X)
 
 enum tee_denial {
 #define X(name, code) name,

@@ -7,7 +7,9 @@
 
 #include <base/json.h>
 #include <crypto/x509.h>
+#include <tee/check.h>
 #include <tee/claims.h>
+#include <tee/collateral.h>
 
 /* ---- guest half ---- */
 struct tee;
@@ -43,19 +45,57 @@ const struct tee_guest_ops *tee_guest_ops(const struct tee *t);
 const struct tee *tee_detect(const struct tee_guest_config *c);
 
 /* ---- verifier half ---- */
+enum {
+	TEE_PARTS_MAX = 12
+};
+
 struct tee_anchors {		   /* what the operator trusts, per purpose */
-	struct x509_list hardware; /* vendor roots; vtpm: TPM manufacturers' EK roots */
+	struct x509_list hardware; /* TPM manufacturers' EK roots */
 	struct x509_list software; /* roots of simulated platforms: claims say simulated */
+	/* In place of the vendor roots built in (AMD, Intel, IBM, Microsoft, Hygon, NVIDIA): X.509
+	 * certificates, and files of a vendor's own form (SEV, CSV) or public keys (CCA). */
+	struct x509_list vendor;
+	struct bytes vendor_other[TEE_PARTS_MAX]; /* views */
+	size_t n_vendor_other;
+};
+
+/* What the relying party demands beside genuineness. All zero is the strictest. */
+struct tee_policy {
+	bool allow_debug;	 /* guests whose memory the host may read */
+	bool crl_optional;	 /* a missing revocation list is not done instead of failed */
+	int64_t max_staleness_s; /* CRLs, TCB info, identities: accepted so long after nextUpdate */
+	uint32_t vmpl;		 /* SNP: highest VMPL accepted */
+	struct strv tcb_status;	 /* TDX, SGX: accepted beside "UpToDate" */
+	struct strv min_tcb;	 /* "snp=22", "microcode=72", "tee_tcb_svn.0=5", "pcesvn=11" */
+	struct bytes measurement; /* launch measurement; n = 0: not compared */
+};
+
+/* A file beside the evidence, by its role. Views. */
+struct tee_part {
+	const char *name; /* "signature", "pcrs", "ak", "event-log", "se-header", "request-key",
+			   * ...: docs/verify.md */
+	struct bytes v;
 };
 
 struct tee_verify_input {
-	const struct json *evidence;
-	struct bytes report_data;     /* expected: digest of the runtime data */
+	const struct json *evidence; /* the JSON a guest sends; NULL: `raw` is given */
+	struct bytes raw; /* the platform's binary form: a report, a quote, a token; n = 0: none */
+	struct tee_part parts[TEE_PARTS_MAX];
+	size_t n_parts;
+	const struct collateral *collateral; /* certificates, CRLs, TCB info at hand; may be NULL */
+	/* Expected: digest of the runtime data, or a nonce. Compared over the whole field, padded
+	 * with zeroes on the right. n = 0: not compared, which a broker never does. */
+	struct bytes report_data;
 	struct bytes initdata_digest; /* digest of the initdata sent along; n = 0: none sent */
 	struct bytes state;	      /* what challenge() asked to remember; may be empty */
 	const struct tee_anchors *anchors;
+	const struct tee_policy *policy; /* NULL: the strictest */
 	int64_t now;
 };
+/* A part's bytes; n = 0 when it was not given. */
+struct bytes tee_part(const struct tee_verify_input *in, const char *name);
+/* in->policy, or the strictest. */
+const struct tee_policy *tee_policy_of(const struct tee_verify_input *in);
 
 struct tee_verify_ops {
 	/* At auth: reads the client's extra-params, writes members for the challenge's
@@ -63,12 +103,19 @@ struct tee_verify_ops {
 	RESULT(*challenge)
 	(const struct json *hello, const struct tee_anchors *anchors, int64_t now,
 		struct json_writer *w, struct buf *ret_state);
-	/* Everything cryptographic; claims only on success. ERR_UNVERIFIED carries a denial. */
-	RESULT (*verify)(const struct tee_verify_input *in, struct claims *ret_claims);
+	/*
+	 * Everything that can be said about the evidence, one row in `checks` each: goes on after a
+	 * failed check as long as the next one still has a meaning. ERR_FORMAT: not parsed (field
+	 * and offset in the text). Else the result is checks_end(); claims only on success.
+	 */
+	RESULT(*verify)
+	(const struct tee_verify_input *in, struct checks *checks, struct claims *ret_claims);
+	/* Whether raw or JSON evidence looks like this platform's: cheap, no trust. */
+	bool (*recognise)(const struct tee_verify_input *in);
 };
 
 struct tee {
-	const char *platform; /* "vtpm": our word */
+	const char *platform; /* "vtpm": our word, that of `sealpod verify` */
 	const char
 		*kbs_name; /* "tpm": the "tee" member of the KBS protocol and the claims' prefix */
 	const struct tee_verify_ops *verify; /* NULL: evidence of it cannot be judged here */
@@ -76,6 +123,36 @@ struct tee {
 
 const struct tee *tee_by_platform(const char *platform); /* NULL: unknown */
 const struct tee *tee_by_kbs_name(const char *name);
+/* The platform whose evidence this looks like; NULL: none. */
+const struct tee *tee_recognise(const struct tee_verify_input *in);
+/* The i-th platform, NULL after the last. */
+const struct tee *tee_at(size_t i);
+
+/* The verdict alone: verify() with checks of its own. */
+RESULT tee_verify(
+	const struct tee *t, const struct tee_verify_input *in, struct claims *ret_claims);
+
+/*
+ * One check: `cert` is not on its issuer's revocation list. Takes the newest list of that issuer in
+ * the collateral whose signature and times hold. None: "crl.missing", not done when the policy
+ * makes lists optional.
+ */
+void check_revocation(const struct tee_verify_input *in, struct checks *c, const struct x509 *cert,
+	const struct x509 *issuer, const char *what);
 
 /* Initdata digest as a register holds it: cut or padded with zeroes to n bytes. */
 void tee_fit_digest(struct bytes from, uint8_t *to, size_t n);
+
+/* ---- decoding for people ---- */
+struct fields;
+struct tee_format {
+	const char *name; /* "SNP report" */
+	/* Looks like it: cheap, no trust; formats are asked in the table's order. */
+	bool (*is)(struct bytes file);
+	RESULT (*describe)(struct bytes file, struct fields *out);
+};
+/* The i-th format, NULL after the last. */
+const struct tee_format *tee_format_at(size_t i);
+/* A vendor's error or status code ("sev-guest fw_error 0x16", "0xe011"); 0 when none is known, else
+ * the number of explanations added as rows. */
+size_t tee_explain(uint64_t code, struct fields *out);

@@ -1,5 +1,6 @@
-#include "der.h"
 #include "util.h"
+
+#include <crypto/der.h>
 
 static void test_good(void **state)
 {

@@ -63,7 +63,7 @@ struct err handshake_verify_text(
 		.anchors = &h->anchors,
 		.now = GEN_NOW,
 	};
-	return tee_by_kbs_name("tpm")->verify->verify(&in, ret);
+	return tee_verify(tee_by_kbs_name("tpm"), &in, ret);
 }
 
 struct err handshake_verify(const struct handshake *h, struct claims *ret)

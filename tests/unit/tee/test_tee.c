@@ -131,7 +131,7 @@ static struct err verify_sample(const char *text, struct claims *c)
 		.report_data = bytes_str("report data"),
 		.initdata_digest = bytes_str("\1\2"),
 		.anchors = &none };
-	return tee_by_platform("sample")->verify->verify(&in, c);
+	return tee_verify(tee_by_platform("sample"), &in, c);
 }
 
 static void test_sample(void **state)

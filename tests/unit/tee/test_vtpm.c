@@ -259,14 +259,14 @@ static void test_trustee_vector(void **state)
 		.anchors = &none,
 		.now = GEN_NOW };
 	/* The nonce is looked at after the signature. */
-	assert_denied(tee_by_kbs_name("tpm")->verify->verify(&in, &c), DENY_VTPM_NONCE_MISMATCH);
+	assert_denied(tee_verify(tee_by_kbs_name("tpm"), &in, &c), DENY_VTPM_NONCE_MISMATCH);
 	char *message = strstr(buf_cstr(&text), "/1RDR4AYACIAC");
 	assert_non_null(message);
 	message[20] ^= 1;
 	json_freep(&evidence);
 	assert_ok(json_parse(buf_bytes(&text), &evidence));
 	in.evidence = evidence;
-	assert_denied(tee_by_kbs_name("tpm")->verify->verify(&in, &c), DENY_VTPM_QUOTE_SIGNATURE);
+	assert_denied(tee_verify(tee_by_kbs_name("tpm"), &in, &c), DENY_VTPM_QUOTE_SIGNATURE);
 }
 
 int main(void)
