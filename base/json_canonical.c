@@ -1,8 +1,7 @@
-#include "utf8.h"
-
 #include <stdlib.h>
 
 #include <base/json.h>
+#include <base/utf8.h>
 
 struct member {
 	const char *name;

@@ -1,6 +1,6 @@
 #include "json_quote.h"
 
-#include "utf8.h"
+#include <base/utf8.h>
 
 static bool is_plain(uint8_t c)
 {

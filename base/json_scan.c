@@ -1,9 +1,8 @@
 #include "json_scan.h"
 
-#include "utf8.h"
-
 #include <base/encode.h>
 #include <base/reader.h>
+#include <base/utf8.h>
 
 struct scan {
 	struct bytes text;

@@ -1,11 +1,11 @@
 #include "json_quote.h"
-#include "utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include <base/clock.h>
 #include <base/log.h>
+#include <base/utf8.h>
 
 enum {
 	LINE_MAX_BYTES = 8 * 1024,

@@ -1,9 +1,9 @@
 #include "toml.h"
 
-#include "utf8.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <base/utf8.h>
 
 void toml_node_free(struct toml_node *n)
 {

@@ -1,8 +1,9 @@
 #include "toml.h"
-#include "utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <base/utf8.h>
 
 enum {
 	TOKEN_MAX = 80 /* of a number: 64 binary digits, and a prefix */

@@ -1,4 +1,4 @@
-#include "utf8.h"
+#include <base/utf8.h>
 
 enum {
 	POINT_MAX = 0x10ffff,

@@ -7,9 +7,16 @@
 #include <tee/fields.h>
 #include <tee/tee.h>
 
-static const struct tee *const tees[] = { &tee_vtpm, &tee_sample };
+static const struct tee *const tees[] = {
+	&tee_vtpm,
+	&tee_cca,
+	&tee_sample,
+};
 
-static const struct tee_format *const formats[] = { NULL };
+static const struct tee_format *const formats[] = {
+	cca_formats,
+	NULL,
+};
 static const struct tee_code *const codes[] = { NULL };
 
 const struct tee *tee_at(size_t i)

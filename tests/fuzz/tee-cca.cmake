@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME cca LIBS tee PRIVATE tee)
