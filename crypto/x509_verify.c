@@ -244,7 +244,34 @@ RESULT x509_signed_by(const struct x509 *c, const struct key *issuer)
 	return OK;
 }
 
-RESULT x509_verify(const struct x509_verify *v)
+/* OpenSSL's chain is made of the very certificates it was given. */
+static const struct x509 *given(const struct x509_verify *v, const X509 *cert)
+{
+	const struct x509_list *lists[] = { v->anchors, v->untrusted };
+
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+		for (size_t i = 0; lists[l] && i < lists[l]->n; i++)
+			if (lists[l]->v[i]->cert == cert)
+				return lists[l]->v[i];
+	return v->leaf->cert == cert ? v->leaf : NULL;
+}
+
+static RESULT borrow_chain(
+	const struct x509_verify *v, STACK_OF(X509) * chain, struct x509_list *ret_borrowed)
+{
+	struct x509_list found = { 0 };
+
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		const struct x509 *c = given(v, sk_X509_value(chain, i));
+		if (!c || found.n == X509_CERTS_MAX)
+			return err_new(ERR_CRYPTO, "certificate chain");
+		found.v[found.n++] = (struct x509 *)(uintptr_t)c;
+	}
+	*ret_borrowed = found;
+	return OK;
+}
+
+RESULT x509_verify_chain(const struct x509_verify *v, struct x509_list *ret_borrowed)
 {
 	AUTO(stack_freep) STACK_OF(X509) *untrusted = NULL;
 	AUTO(stack_freep) STACK_OF(X509) *anchors = NULL;
@@ -260,5 +287,12 @@ RESULT x509_verify(const struct x509_verify *v)
 	if (v->eku && !x509_has_eku(v->leaf, v->eku))
 		return refuse(v->leaf->cert, "certificate.key-usage", v->eku,
 			"no such extended key usage");
-	return OK;
+	return borrow_chain(v, X509_STORE_CTX_get0_chain(ctx), ret_borrowed);
+}
+
+RESULT x509_verify(const struct x509_verify *v)
+{
+	struct x509_list chain;
+
+	return x509_verify_chain(v, &chain);
 }

@@ -14,6 +14,9 @@ enum {
 	TD_REPORT_10_SIZE = 584,
 	TD_REPORT_15_SIZE = 648,
 	TDREPORT_SIZE = 1024, /* TDG.MR.REPORT, not a quote */
+	TDX_TEE_SGX = 0,
+	TDX_TEE_TDX = 0x81,
+	TDX_ROOT_KEY_ID = 48,
 };
 
 enum tdx_body_type {
@@ -62,13 +65,18 @@ struct tdx_verified {
 	struct tdx_quote quote;
 	struct pck_info pck;
 	struct tdx_tcb_result tcb;
-	uint8_t root_key_id[20];
+	uint8_t root_key_id[TDX_ROOT_KEY_ID]; /* SHA-384 of the root's uncompressed point */
 	bool simulated;
 };
+void tdx_verified_done(struct tdx_verified *v);
+/* DEBUG of a TD or of an enclave. */
+bool tdx_quote_debug(const struct tdx_quote *q);
 /*
  * Everything about the quote itself: PCK chain to the Intel root (built in, or in->anchors),
  * revocation, QE report and its binding, the signature, QE identity, TCB level and status against
- * the policy, debug and reserved attributes. Not: report_data, mr_config_id, measurement.
+ * the policy, debug and reserved attributes, the policy's minimum TCB. Not: report_data,
+ * mr_config_id, measurement. ERR_FORMAT, ERR_UNSUPPORTED: not parsed; ERR_USAGE: the policy's
+ * min_tcb names something unknown ("tee_tcb_svn.0" to ".15" of a TD, "pcesvn", "qe_isv_svn").
  */
 RESULT tdx_check_quote(const struct tee_verify_input *in, struct bytes quote, struct checks *checks,
 	struct tdx_verified *ret_verified);

@@ -63,6 +63,9 @@ RESULT x509_signed_by(const struct x509 *c, const struct key *issuer);
  * or with less than 112 bits of strength are refused; revocation is the caller's business.
  */
 RESULT x509_verify(const struct x509_verify *v);
+/* Likewise; the chain from the leaf to the anchor, borrowed from `v`: must not be given to
+ * x509_list_done(). */
+RESULT x509_verify_chain(const struct x509_verify *v, struct x509_list *ret_borrowed);
 
 /* ---- revocation lists, RFC 5280 section 5 ---- */
 struct x509_crl;
