@@ -3,14 +3,6 @@
 
 #include <attestation/attestation.h>
 
-struct appraise_input {
-	const struct tee *tee;
-	const struct claims *claims;
-	const struct reference_values *refs;
-	struct bytes initdata_digest; /* bound by the evidence; n = 0: none */
-};
-/* Never fails: what is unknown becomes a finding. */
-void appraise(const struct appraise_input *in, struct appraisal *ret_appraisal);
 /* "none", "affirming", "warning" or "contraindicated": the worst tier of the vector. */
 const char *ar4si_status(const int8_t vector[static AR4SI_N]);
 

@@ -1,9 +1,17 @@
 #include "commands.h"
 
 #include <signal.h>
+#include <unistd.h>
 
+#include <base/file.h>
 #include <base/log.h>
 #include <runtime/pod.h>
+
+enum {
+	COMPLETION_MAX = 256 * 1024
+};
+
+static const struct cli_command cmd_completion;
 
 static const struct cli_command *const commands[] = {
 	&cmd_run,
@@ -11,6 +19,10 @@ static const struct cli_command *const commands[] = {
 	&cmd_kbs,
 	&cmd_initdata,
 	&cmd_image,
+	&cmd_verify,
+	&cmd_inspect,
+	&cmd_explain,
+	&cmd_completion,
 	NULL,
 };
 
@@ -18,6 +30,27 @@ static const struct cli_command root = {
 	.name = "sealpod",
 	.summary = "confidential pods: run, measure, verify",
 	.commands = commands,
+};
+
+static RESULT completion(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(COMPLETION_MAX);
+
+	(void)options;
+	(void)ret_exit;
+	TRY(cli_completion(&root, args->v[0], &out));
+	return fd_write_all(STDOUT_FILENO, buf_bytes(&out));
+}
+
+static const struct cli_command cmd_completion = {
+	.name = "completion",
+	.summary = "print a shell's completion script",
+	.operands = "bash|zsh|fish",
+	.min_operands = 1,
+	.max_operands = 1,
+	.words = "bash|zsh|fish",
+	.run = completion,
+	.notes = "bash: sealpod completion bash > /etc/bash_completion.d/sealpod",
 };
 
 int main(int argc, char **argv)

@@ -10,13 +10,19 @@ enum {
 	FIELD_TEXT_MAX = 64 * 1024
 };
 
+void fields_cut(struct fields *f, size_t n)
+{
+	while (f->n > n) {
+		const struct field_row *r = &f->v[--f->n];
+		free(r->name);
+		free(r->value);
+		free(r->meaning);
+	}
+}
+
 void fields_done(struct fields *f)
 {
-	for (size_t i = 0; i < f->n; i++) {
-		free(f->v[i].name);
-		free(f->v[i].value);
-		free(f->v[i].meaning);
-	}
+	fields_cut(f, 0);
 	free(f->v);
 	*f = (struct fields){ 0 };
 }
@@ -41,14 +47,16 @@ static bool grow(struct fields *f)
 		stick(f, ERR_LIMIT);
 		return false;
 	}
-	if (f->n & (f->n - 1))
-		return true; /* room is doubled at powers of two */
-	struct field_row *v = reallocarray(f->v, f->n ? 2 * f->n : 1, sizeof(*v));
+	if (f->n < f->room)
+		return true;
+	size_t room = f->room ? 2 * f->room : 16;
+	struct field_row *v = reallocarray(f->v, room, sizeof(*v));
 	if (!v) {
 		stick(f, ERR_NOMEM);
 		return false;
 	}
 	f->v = v;
+	f->room = room;
 	return true;
 }
 

@@ -50,6 +50,15 @@ struct appraisal {
 	size_t n_findings;
 };
 
+struct appraise_input {
+	const struct tee *tee;
+	const struct claims *claims;
+	const struct reference_values *refs;
+	struct bytes initdata_digest; /* bound by the evidence; n = 0: none */
+	bool without_initdata;	      /* configuration is judged without it */
+};
+/* Never fails: what is unknown becomes a finding. */
+void appraise(const struct appraise_input *in, struct appraisal *ret_appraisal);
 struct attestation_input {
 	const struct tee *tee;
 	const struct json *evidence; /* primary evidence */

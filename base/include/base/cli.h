@@ -39,8 +39,9 @@ struct cli_command {
 	const char *summary;		   /* one line */
 	const char *operands;		   /* "IMAGE [-- ARGV...]"; NULL: none taken */
 	size_t min_operands, max_operands; /* max SIZE_MAX: any number */
-	const struct cli_option *options;  /* ended by .name NULL; may be NULL */
-	size_t options_size;		   /* sizeof the struct the options fill; at most 512 */
+	const char *words; /* operands that shells offer, separated by '|'; NULL: files */
+	const struct cli_option *options; /* ended by .name NULL; may be NULL */
+	size_t options_size;		  /* sizeof the struct the options fill; at most 512 */
 	RESULT (*run)(const void *options, const struct cli_args *args, int *ret_exit);
 	const struct cli_command *const *commands; /* ended by NULL; instead of run */
 	const char *notes; /* paragraphs after the options in --help: examples, exit codes */
@@ -51,3 +52,6 @@ struct cli_command {
  * the exit status (err_exit_status(); usage errors 2).
  */
 int cli_main(const struct cli_command *root, int argc, char **argv);
+
+/* Completion script of a program: shell is "bash", "zsh" or "fish". */
+RESULT cli_completion(const struct cli_command *root, const char *shell, struct buf *out);

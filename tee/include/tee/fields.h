@@ -23,7 +23,7 @@ struct field_row {
 
 struct fields {
 	struct field_row *v;
-	size_t n;
+	size_t n, room;
 	unsigned depth;
 	int64_t base; /* added to offsets: a structure inside a file */
 	enum err_code bad;
@@ -32,6 +32,8 @@ struct fields {
 void fields_done(struct fields *f);
 void fields_group(struct fields *f, int64_t offset, size_t size, const char *name);
 void fields_end(struct fields *f);
+/* Drops the rows from number n on. */
+void fields_cut(struct fields *f, size_t n);
 /* One row; meaning may be NULL. */
 void fields_hex(struct fields *f, int64_t offset, struct bytes value, const char *name,
 	const char *meaning);

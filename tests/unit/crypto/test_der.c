@@ -85,6 +85,102 @@ static void test_next(void **state)
 	assert_err(der_next(&r, &one), ERR_FORMAT);
 }
 
+static void test_values(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *hex;
+		uint64_t v;
+	} good[] = {
+		{ "020100", 0 },
+		{ "02017f", 127 },
+		{ "02020080", 128 },
+		{ "020200d9", 217 },
+		{ "0a0102", 2 },
+		{ "02087fffffffffffffff", INT64_MAX },
+		{ "020900ffffffffffffffff", UINT64_MAX },
+	};
+	static const struct {
+		const char *hex, *part;
+	} bad[] = {
+		{ "0200", "without octets" },
+		{ "0201ff", "below zero" },
+		{ "0202007f", "not minimal" },
+		{ "020901ffffffffffffffff", "9 octets" },
+		{ "020a00ffffffffffffffffff", "10 octets" },
+		{ "0401ff", "is no number" },
+		{ "0202", "truncated" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		struct reader r = rd_of(test_hex(good[i].hex));
+		uint64_t v = 1;
+		assert_ok(der_u64(&r, &v));
+		assert_true(v == good[i].v);
+		assert_ok(rd_end(&r, "number"));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct reader r = rd_of(test_hex(bad[i].hex));
+		uint64_t v = 1;
+		assert_err(der_u64(&r, &v), ERR_FORMAT);
+		assert_err_text(bad[i].part);
+		assert_true(v == 1);
+	}
+}
+
+static void test_oid(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *hex, *text;
+	} good[] = {
+		{ "06092a864886f84d010d01", "1.2.840.113741.1.13.1" },
+		{ "060a2b060104019c78010301", "1.3.6.1.4.1.3704.1.3.1" },
+		{ "0603550403", "2.5.4.3" },
+		{ "06028837", "2.999" },
+		{ "060100", "0.0" },
+		{ "06014f", "1.39" },
+	};
+	static const char *const bad[] = { "0600", "060180", "06022a80", "06032a8001", "020100",
+		"060a2affffffffffffffff7f" };
+	char text[DER_OID_TEXT_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		struct reader r = rd_of(test_hex(good[i].hex));
+		assert_ok(der_oid(&r, text));
+		assert_string_equal(text, good[i].text);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct reader r = rd_of(test_hex(bad[i]));
+		assert_err(der_oid(&r, text), ERR_FORMAT);
+	}
+}
+
+static void test_enter(void **state)
+{
+	(void)state;
+	struct reader r = rd_of(test_hex("300602010104010a"));
+	struct reader seq = { 0 }, string = { 0 };
+	struct bytes any;
+	uint64_t v;
+	uint8_t tag;
+
+	assert_ok(der_enter(&r, DER_SEQUENCE, &seq));
+	assert_ok(rd_end(&r, "outer"));
+	assert_ok(der_u64(&seq, &v));
+	struct reader again = seq;
+	assert_ok(der_enter(&seq, DER_OCTET_STRING, &string));
+	assert_int_equal(rd_u8(&string), 10);
+	assert_ok(rd_end(&string, "string"));
+	assert_ok(rd_end(&seq, "sequence"));
+	assert_ok(der_any(&again, &tag, &any));
+	assert_int_equal(tag, DER_OCTET_STRING);
+	assert_int_equal(any.n, 1);
+	r = rd_of(test_hex("3000"));
+	assert_err(der_enter(&r, DER_SET, &seq), ERR_FORMAT);
+	assert_err_text("0x30 where 0x31 belongs");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +188,9 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_next),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_oid),
+		cmocka_unit_test(test_enter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
