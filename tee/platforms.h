@@ -5,6 +5,7 @@
 
 extern const struct tee tee_vtpm;
 extern const struct tee tee_sample;
+extern const struct tee tee_snp;
 extern const struct tee tee_cca;
 
 /* Formats that can be decoded for people: const arrays of struct tee_format, one a folder, ended by

@@ -11,6 +11,7 @@ static const struct tee *const tees[] = {
 	&tee_vtpm,
 	&tee_cca,
 	&tee_sample,
+	&tee_snp,
 };
 
 static const struct tee_format *const formats[] = {
