@@ -78,6 +78,8 @@ RESULT jwk_print(const struct key *k, const char *alg, struct buf *out)
 		TRY(print_rsa(k, &members));
 	else if (key_type(k) == KEY_ED25519)
 		TRY(print_ed25519(k, &members));
+	else if (key_type(k) == KEY_SM2)
+		return err_new(ERR_UNSUPPORTED, "JWK: SM2 key");
 	else
 		TRY(print_ec(k, &members));
 	TRY(buf_end(&members, "JWK"));

@@ -12,6 +12,7 @@ static const struct curve curves[] = {
 	{ KEY_P256, SN_X9_62_prime256v1, NID_X9_62_prime256v1, 32 },
 	{ KEY_P384, SN_secp384r1, NID_secp384r1, 48 },
 	{ KEY_P521, SN_secp521r1, NID_secp521r1, 66 },
+	{ KEY_SM2, SN_sm2, NID_sm2, 32 },
 };
 
 const struct curve *curve_of(enum key_type type)
@@ -35,7 +36,8 @@ static RESULT ec_type(const EVP_PKEY *pkey, enum key_type *ret_type)
 	if (EVP_PKEY_get_group_name(pkey, text, sizeof(text), NULL) != 1)
 		return ossl_error(ERR_UNSUPPORTED, "EC key: curve");
 	for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
-		if (str_equal(text, curves[i].group)) {
+		/* As plain EC it would be used for ECDSA. */
+		if (curves[i].type != KEY_SM2 && str_equal(text, curves[i].group)) {
 			*ret_type = curves[i].type;
 			return OK;
 		}
@@ -67,6 +69,10 @@ static RESULT type_of(const EVP_PKEY *pkey, enum key_type *ret_type)
 	if (EVP_PKEY_is_a(pkey, "RSA")) {
 		TRY(rsa_check(pkey));
 		*ret_type = KEY_RSA;
+		return OK;
+	}
+	if (EVP_PKEY_is_a(pkey, "SM2")) {
+		*ret_type = KEY_SM2;
 		return OK;
 	}
 	if (EVP_PKEY_is_a(pkey, "ED25519")) {

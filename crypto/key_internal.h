@@ -19,7 +19,7 @@ enum {
 	KEY_DER_MAX = 16 * 1024
 };
 
-/* The NIST curves; NULL when the type is no curve. */
+/* The NIST curves and SM2's; NULL when the type is no curve. */
 struct curve {
 	enum key_type type;
 	const char *group; /* OpenSSL's name */

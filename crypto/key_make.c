@@ -26,8 +26,9 @@ RESULT key_generate(enum key_type type, struct key **ret_key)
 
 	if (type == KEY_RSA)
 		return key_generate_rsa(RSA_BITS_MIN, ret_key);
-	EVP_PKEY *pkey =
-		curve ? EVP_EC_gen(curve->group) : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	EVP_PKEY *pkey = curve && type != KEY_SM2 ? EVP_EC_gen(curve->group)
+						  : EVP_PKEY_Q_keygen(NULL, NULL,
+							    type == KEY_SM2 ? "SM2" : "ED25519");
 	if (!pkey)
 		return ossl_error(ERR_CRYPTO, "generating a key");
 	return key_adopt(pkey, true, ret_key);
@@ -47,6 +48,11 @@ static RESULT from_params(const char *what, const char *type, OSSL_PARAM_BLD *bl
 	if (EVP_PKEY_fromdata(ctx, &pkey, selection, params) != 1)
 		return ossl_error(ERR_FORMAT, what);
 	return key_adopt(pkey, is_private, ret_key);
+}
+
+static const char *ec_name(enum key_type type)
+{
+	return type == KEY_SM2 ? "SM2" : "EC";
 }
 
 static const struct curve *need_curve(enum key_type type, struct err *ret_error)
@@ -77,7 +83,7 @@ RESULT key_from_ec_point(enum key_type type, struct bytes x, struct bytes y, str
 		OSSL_PARAM_BLD_push_octet_string(
 			bld, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + x.n + y.n) != 1)
 		return ossl_error(ERR_NOMEM, "EC point");
-	return from_params("EC point", "EC", bld, false, ret_key);
+	return from_params("EC point", ec_name(type), bld, false, ret_key);
 }
 
 /* The public point of a scalar that is checked to be in 1..order-1. */
@@ -122,7 +128,7 @@ RESULT key_from_ec_scalar(enum key_type type, struct bytes d, struct key **ret_k
 		OSSL_PARAM_BLD_push_BN_pad(bld, OSSL_PKEY_PARAM_PRIV_KEY, scalar, curve->width) !=
 			1)
 		return ossl_error(ERR_NOMEM, "EC scalar");
-	return from_params("EC scalar", "EC", bld, true, ret_key);
+	return from_params("EC scalar", ec_name(type), bld, true, ret_key);
 }
 
 RESULT key_from_rsa(struct bytes n, struct bytes e, struct key **ret_key)

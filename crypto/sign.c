@@ -12,7 +12,8 @@ OSSL_FREEP(ECDSA_SIG, ECDSA_SIG_free)
 enum family {
 	FAMILY_EC,
 	FAMILY_RSA,
-	FAMILY_ED25519
+	FAMILY_ED25519,
+	FAMILY_SM2 /* sm2.c */
 };
 
 enum {
@@ -40,6 +41,8 @@ static enum family family_of(const struct key *k)
 {
 	if (k->type == KEY_RSA)
 		return FAMILY_RSA;
+	if (k->type == KEY_SM2)
+		return FAMILY_SM2;
 	return k->type == KEY_ED25519 ? FAMILY_ED25519 : FAMILY_EC;
 }
 

@@ -217,6 +217,8 @@ static const EVP_MD *signing_digest(const struct key *k)
 		return ossl_md(DIGEST_SHA512);
 	case KEY_ED25519:
 		return NULL; /* hashes by itself */
+	case KEY_SM2:
+		return ossl_md(DIGEST_SM3);
 	case KEY_P256:
 	case KEY_RSA:
 		break;

@@ -33,6 +33,7 @@ enum sig_alg cosign_alg(const struct key *k)
 	case KEY_RSA:
 		return SIG_RSA_PKCS1_SHA256;
 	case KEY_ED25519:
+	case KEY_SM2: /* whose signatures no algorithm of ours takes */
 		break;
 	}
 	return SIG_ED25519;

@@ -7,10 +7,12 @@ extern const struct tee tee_vtpm;
 extern const struct tee tee_sample;
 extern const struct tee tee_snp;
 extern const struct tee tee_cca;
+extern const struct tee tee_csv;
 
 /* Formats that can be decoded for people: const arrays of struct tee_format, one a folder, ended by
  * .name NULL, declared here and listed in tee.c. */
 extern const struct tee_format cca_formats[];
+extern const struct tee_format csv_formats[];
 
 /* Codes with their meaning, in folders' own tables ended by .text NULL. */
 struct tee_code {

@@ -10,12 +10,14 @@
 static const struct tee *const tees[] = {
 	&tee_vtpm,
 	&tee_cca,
+	&tee_csv,
 	&tee_sample,
 	&tee_snp,
 };
 
 static const struct tee_format *const formats[] = {
 	cca_formats,
+	csv_formats,
 	NULL,
 };
 static const struct tee_code *const codes[] = { NULL };

@@ -137,6 +137,7 @@ static size_t ec_width(enum key_type type)
 		return EC_WIDTH_MAX;
 	case KEY_RSA:
 	case KEY_ED25519:
+	case KEY_SM2:
 		break;
 	}
 	return 0;

@@ -1,4 +1,4 @@
-/* Asymmetric keys: EC P-256/P-384/P-521, RSA 2048-4096, Ed25519. */
+/* Asymmetric keys: EC P-256/P-384/P-521, RSA 2048-4096, Ed25519, SM2 (Hygon's certificates). */
 #pragma once
 
 #include <base/buf.h>
@@ -10,7 +10,8 @@ enum key_type {
 	KEY_P384,
 	KEY_P521,
 	KEY_RSA,
-	KEY_ED25519
+	KEY_ED25519,
+	KEY_SM2
 };
 
 enum sig_alg {
@@ -58,7 +59,13 @@ RESULT key_ed25519_raw(const struct key *k, struct buf *out);
 RESULT key_sign(const struct key *k, enum sig_alg alg, struct bytes message, struct buf *sig);
 /* ERR_UNVERIFIED "signature" when it does not fit, whatever the reason. */
 RESULT key_verify(const struct key *k, enum sig_alg alg, struct bytes message, struct bytes sig);
-/* ECDSA r || s of fixed width <-> DER. */
+/* SM2 with SM3 (GB/T 32918.2): the signer's user id is hashed before the message. DER signatures.
+ */
+RESULT key_sign_sm2(
+	const struct key *k, struct bytes user_id, struct bytes message, struct buf *sig);
+RESULT key_verify_sm2(
+	const struct key *k, struct bytes user_id, struct bytes message, struct bytes sig);
+/* ECDSA and SM2 r || s of fixed width <-> DER. */
 RESULT ecdsa_raw_to_der(struct bytes raw, struct buf *der);
 RESULT ecdsa_der_to_raw(struct bytes der, size_t width, struct buf *raw);
 

@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME csv LIBS tee PRIVATE tee)
