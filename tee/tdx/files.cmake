@@ -1,6 +1,10 @@
 # Intel TDX and SGX: quotes.
 set(FILES
 	attributes.c
+	codes.c
+	event_log.c
+	evidence.c
+	formats.c
 	min_tcb.c
 	quote_chain.c
 	quote_check.c
@@ -9,4 +13,6 @@ set(FILES
 	quote_members.c
 	quote_parse.c
 	roots.c
+	tdreport.c
+	tdx_verify.c
 )

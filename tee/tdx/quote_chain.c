@@ -8,6 +8,7 @@ enum {
 	CERT_PCK_CHAIN = 5,
 	CHAIN_LENGTH = 3, /* PCK, its CA, the root */
 	NAME_SIZE = 160,
+	EXTENSION_MAX = 4096,
 };
 
 static const char sgx_extension[] = "1.2.840.113741.1.13.1";
@@ -17,7 +18,23 @@ void tdx_chain_done(struct tdx_chain *c)
 	x509_list_done(&c->own);
 }
 
-/* Certificates that a file beside the quote holds instead: whose key signed the QE's report. */
+static bool has_sgx_extension(const struct x509 *c)
+{
+	AUTO(buf_done) struct buf value = BUF_INIT(EXTENSION_MAX);
+
+	return !failed(x509_extension(c, sgx_extension, &value));
+}
+
+/* The leaf comes first as a rule; Intel's sample has it last. */
+const struct x509 *tdx_pck_of(const struct x509_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (has_sgx_extension(list->v[i]))
+			return list->v[i];
+	return list->v[0];
+}
+
+/* The certificate that a file beside the quote holds instead: its key signed the QE's report. */
 static const struct x509 *pck_of_collateral(
 	const struct tee_verify_input *in, const struct tdx_quote *q)
 {
@@ -27,26 +44,14 @@ static const struct x509 *pck_of_collateral(
 		return NULL;
 	for (size_t i = 0; i < in->collateral->n; i++) {
 		const struct collateral_item *item = in->collateral->v[i];
-		AUTO(buf_done) struct buf value = BUF_INIT(4096);
 		AUTO(key_freep) struct key *key = NULL;
 
-		if (item->kind == COLLATERAL_CERT &&
-			!failed(x509_extension(item->cert, sgx_extension, &value)) &&
+		if (item->kind == COLLATERAL_CERT && has_sgx_extension(item->cert) &&
 			!failed(x509_public_key(item->cert, &key)) &&
 			!failed(key_verify(key, SIG_ECDSA_SHA256, q->qe.raw, buf_bytes(&sig))))
 			return item->cert;
 	}
 	return NULL;
-}
-
-/* The PEM text of a quote may end in NUL. */
-static RESULT parse_own(const struct tdx_quote *q, struct x509_list *list)
-{
-	struct bytes pem = q->cert_data;
-
-	while (pem.n > 0 && pem.p[pem.n - 1] == '\0')
-		pem.n--;
-	return x509_list_parse(pem, list);
 }
 
 static const struct x509 *find_pck(const struct tee_verify_input *in, const struct tdx_quote *q,
@@ -56,8 +61,8 @@ static const struct x509 *find_pck(const struct tee_verify_input *in, const stru
 	bool inside = q->cert_type == CERT_PCK_CHAIN || q->cert_type == CERT_PCK_LEAF;
 	char type[48];
 
-	if (inside && !failed(parse_own(q, &chain->own)))
-		return chain->own.v[0];
+	if (inside && !failed(x509_list_parse(q->cert_data, &chain->own)))
+		return tdx_pck_of(&chain->own);
 	const struct x509 *beside = pck_of_collateral(in, q);
 	if (beside) {
 		check_pass(checks, what, "from the collateral");

@@ -82,13 +82,10 @@ static void put_machine(const struct x509 *pck, struct fields *out)
 static void put_certs(const struct tdx_quote *q, struct fields *out)
 {
 	AUTO(x509_list_done) struct x509_list certs = { 0 };
-	struct bytes pem = q->cert_data;
 	char name[NAME_SIZE];
 
-	while (pem.n > 0 && pem.p[pem.n - 1] == '\0')
-		pem.n--;
 	if ((q->cert_type != PEM_CHAIN && q->cert_type != PEM_LEAF) ||
-		failed(x509_list_parse(pem, &certs))) {
+		failed(x509_list_parse(q->cert_data, &certs))) {
 		fields_hex(out, offset_in(q, q->cert_data), q->cert_data, "data", "not a chain");
 		return;
 	}
@@ -96,7 +93,7 @@ static void put_certs(const struct tdx_quote *q, struct fields *out)
 		x509_subject(certs.v[i], name, sizeof(name));
 		fields_str(out, FIELDS_NO_OFFSET, 0, "certificate", name, NULL);
 	}
-	put_machine(certs.v[0], out);
+	put_machine(tdx_pck_of(&certs), out);
 }
 
 static void put_signature(const struct tdx_quote *q, struct fields *out)

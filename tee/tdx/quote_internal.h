@@ -15,6 +15,8 @@ struct tdx_chain {
 	bool simulated;
 };
 void tdx_chain_done(struct tdx_chain *c);
+/* The one with the SGX extension, or the first; borrowed. */
+const struct x509 *tdx_pck_of(const struct x509_list *list);
 /* Rows for the chain and its revocation. `ret_chain` is for tdx_chain_done() also on failure, which
  * is of the machine and not of the quote. */
 RESULT tdx_check_chain(const struct tee_verify_input *in, const struct tdx_quote *q,
