@@ -5,6 +5,7 @@
 
 extern const struct tee tee_vtpm;
 extern const struct tee tee_sample;
+extern const struct tee tee_snp;
 extern const struct tee tee_cca;
 extern const struct tee tee_csv;
 

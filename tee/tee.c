@@ -12,6 +12,7 @@ static const struct tee *const tees[] = {
 	&tee_cca,
 	&tee_csv,
 	&tee_sample,
+	&tee_snp,
 };
 
 static const struct tee_format *const formats[] = {

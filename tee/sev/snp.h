@@ -26,6 +26,33 @@ struct snp_tcb {      /* one byte each; fmc only on Turin */
 	uint8_t fmc, bootloader, tee, snp, microcode;
 };
 
+/* Parts of a TCB_VERSION by the layout of the product. */
+struct snp_tcb snp_tcb_of(uint64_t raw, enum snp_product product);
+const char *snp_product_name(enum snp_product p); /* "Milan", as in certificates and the KDS */
+
+enum { /* KEY_INFO */
+	SNP_KEY_AUTHOR = 1u << 0,
+	SNP_KEY_MASK_CHIP = 1u << 1,
+	SNP_KEY_SIGNING_SHIFT = 2,
+	SNP_KEY_SIGNING_MASK = 7,
+	SNP_KEY_VCEK = 0,
+	SNP_KEY_VLEK = 1,
+	SNP_KEY_NONE = 7,
+};
+
+enum { /* POLICY */
+	SNP_POLICY_SMT = 16,
+	SNP_POLICY_MUST_BE_ONE = 17,
+	SNP_POLICY_MIGRATE_MA = 18,
+	SNP_POLICY_DEBUG = 19,
+	SNP_POLICY_SINGLE_SOCKET = 20,
+	SNP_POLICY_CXL = 21,
+	SNP_POLICY_AES_256_XTS = 22,
+	SNP_POLICY_RAPL_DIS = 23,
+	SNP_POLICY_CIPHERTEXT_HIDING = 24,
+	SNP_POLICY_PAGE_SWAP_DIS = 25,
+};
+
 struct snp_version {
 	uint8_t major, minor, build;
 };

@@ -1,4 +1,13 @@
 /* Codes of refusals: AMD SEV-SNP and SEV. Included by tee/denials.h. */
 #pragma once
 
-#define TEE_DENIALS_SEV(X) X(DENY_SNP_SIGNATURE, "snp.signature")
+#define TEE_DENIALS_SEV(X)                                                                         \
+	X(DENY_SNP_SIGNATURE, "snp.signature")                                                     \
+	X(DENY_SNP_KEY_KIND, "snp.key-kind")                                                       \
+	X(DENY_SNP_CERTIFICATE, "snp.certificate")                                                 \
+	X(DENY_SNP_PRODUCT, "snp.product")                                                         \
+	X(DENY_SNP_TCB_MISMATCH, "snp.tcb-mismatch")                                               \
+	X(DENY_SNP_CHIP_ID, "snp.chip-id")                                                         \
+	X(DENY_SNP_TCB_ORDER, "snp.tcb-order")                                                     \
+	X(DENY_SNP_POLICY, "snp.policy")                                                           \
+	X(DENY_SNP_VMPL, "snp.vmpl")
