@@ -62,3 +62,22 @@ struct tdx_gen_quote tdx_gen_quote(enum tdx_body_type type);
 void tdx_gen_quote_make(const struct tdx_gen *g, const struct tdx_gen_quote *q, struct buf *ret);
 void tdx_gen_put_sgx_report(const struct sgx_report *s, struct buf *out);
 void tdx_gen_put_td_report(const struct td_report *t, bool td_15, struct buf *out);
+
+/* ---- what booted ---- */
+struct tdx_gen_log {
+	struct buf log;			     /* as of a CCEL, without padding */
+	struct digest_value rtmr[TDX_RTMRS]; /* what it leads to */
+};
+/* The Spec ID event with SHA-384 alone. */
+void tdx_gen_log_start(struct tdx_gen_log *l);
+void tdx_gen_log_done(struct tdx_gen_log *l);
+/* An event whose digest is that of its data; register index 1 to 4 is RTMR0 to 3, another one
+ * extends nothing. */
+void tdx_gen_log_event(struct tdx_gen_log *l, uint32_t mr, uint32_t type, struct bytes data);
+/* A firmware's and a kernel's events in RTMR0 to 2. */
+void tdx_gen_log_boot(struct tdx_gen_log *l);
+/* The quote's RTMRs are those of the log. */
+void tdx_gen_log_quoted(const struct tdx_gen_log *l, struct tdx_gen_quote *q);
+
+/* Trustee's evidence; log n = 0: cc_eventlog is null; an SGX quote has no such member. */
+void tdx_gen_evidence(struct bytes quote, struct bytes log, struct buf *ret_json);
