@@ -15,4 +15,8 @@ set(FILES
 	roots.c
 	tdreport.c
 	tdx_verify.c
+	pck_info.c
+	tcb_check.c
+	tcb_evaluate.c
+	tcb_info.c
 )
