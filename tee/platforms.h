@@ -5,6 +5,8 @@
 
 extern const struct tee tee_vtpm;
 extern const struct tee tee_sample;
+extern const struct tee tee_tdx;
+extern const struct tee tee_sgx;
 extern const struct tee tee_snp;
 extern const struct tee tee_cca;
 extern const struct tee tee_csv;
@@ -12,6 +14,7 @@ extern const struct tee tee_csv;
 /* Formats that can be decoded for people: const arrays of struct tee_format, one a folder, ended by
  * .name NULL, declared here and listed in tee.c. */
 extern const struct tee_format cca_formats[];
+extern const struct tee_format tdx_formats[];
 extern const struct tee_format csv_formats[];
 
 /* Codes with their meaning, in folders' own tables ended by .text NULL. */
@@ -20,6 +23,7 @@ struct tee_code {
 	const char *from; /* "SEV firmware", "TDX module" */
 	const char *text; /* what it means and what to do */
 };
+extern const struct tee_code tdx_codes[];
 
 /* Guest halves (library tee-guest). */
 extern const struct tee_guest_ops vtpm_guest_ops;

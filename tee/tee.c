@@ -13,14 +13,20 @@ static const struct tee *const tees[] = {
 	&tee_csv,
 	&tee_sample,
 	&tee_snp,
+	&tee_tdx,
+	&tee_sgx,
 };
 
 static const struct tee_format *const formats[] = {
 	cca_formats,
 	csv_formats,
+	tdx_formats,
 	NULL,
 };
-static const struct tee_code *const codes[] = { NULL };
+static const struct tee_code *const codes[] = {
+	tdx_codes,
+	NULL,
+};
 
 const struct tee *tee_at(size_t i)
 {

@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME tdx LIBS tee PRIVATE tee)
