@@ -10,12 +10,14 @@ extern const struct tee tee_sgx;
 extern const struct tee tee_snp;
 extern const struct tee tee_cca;
 extern const struct tee tee_csv;
+extern const struct tee tee_nvgpu;
 
 /* Formats that can be decoded for people: const arrays of struct tee_format, one a folder, ended by
  * .name NULL, declared here and listed in tee.c. */
 extern const struct tee_format cca_formats[];
 extern const struct tee_format tdx_formats[];
 extern const struct tee_format csv_formats[];
+extern const struct tee_format nvgpu_formats[];
 
 /* Codes with their meaning, in folders' own tables ended by .text NULL. */
 struct tee_code {

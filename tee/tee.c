@@ -11,6 +11,7 @@ static const struct tee *const tees[] = {
 	&tee_vtpm,
 	&tee_cca,
 	&tee_csv,
+	&tee_nvgpu,
 	&tee_sample,
 	&tee_snp,
 	&tee_tdx,
@@ -20,6 +21,7 @@ static const struct tee *const tees[] = {
 static const struct tee_format *const formats[] = {
 	cca_formats,
 	csv_formats,
+	nvgpu_formats,
 	tdx_formats,
 	NULL,
 };

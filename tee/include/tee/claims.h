@@ -7,7 +7,7 @@
 #include <base/json.h>
 
 enum {
-	CLAIMS_MAX = 512
+	CLAIMS_MAX = 4096 /* a board of twelve NVIDIA devices has 1900 */
 };
 
 enum claim_type {
