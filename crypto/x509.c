@@ -165,9 +165,8 @@ void x509_name_text(const X509_NAME *name, char *to, size_t size)
 	(void)snprintf(to, size, "%.*s", (int)(n < size ? n : size), text ? text : "");
 }
 
-void x509_serial(const struct x509 *c, char *to, size_t size)
+void x509_serial_text(const ASN1_INTEGER *serial, char *to, size_t size)
 {
-	const ASN1_INTEGER *serial = X509_get0_serialNumber(c->cert);
 	BIGNUM *n = ASN1_INTEGER_to_BN(serial, NULL);
 	char *hex = n ? BN_bn2hex(n) : NULL;
 	const char *p = hex ? hex : "";
@@ -182,6 +181,11 @@ void x509_serial(const struct x509 *c, char *to, size_t size)
 	BN_free(n);
 }
 
+void x509_serial(const struct x509 *c, char *to, size_t size)
+{
+	x509_serial_text(X509_get0_serialNumber(c->cert), to, size);
+}
+
 bool x509_names_issuer(const struct x509 *c, const struct x509 *issuer)
 {
 	return X509_NAME_cmp(X509_get_issuer_name(c->cert), X509_get_subject_name(issuer->cert)) ==
@@ -191,6 +195,21 @@ bool x509_names_issuer(const struct x509 *c, const struct x509 *issuer)
 bool x509_is_self_issued(const struct x509 *c)
 {
 	return x509_names_issuer(c, c);
+}
+
+RESULT x509_extension_at(const struct x509 *c, size_t i, char oid[static X509_OID_MAX],
+	bool *ret_critical, struct buf *value)
+{
+	if (i >= (size_t)X509_get_ext_count(c->cert))
+		return err_new(ERR_NOT_FOUND, "extension %zu", i);
+	X509_EXTENSION *ext = X509_get_ext(c->cert, (int)i);
+	const ASN1_OCTET_STRING *data = X509_EXTENSION_get_data(ext);
+	int n = OBJ_obj2txt(oid, X509_OID_MAX, X509_EXTENSION_get_object(ext), 1);
+	if (n <= 0 || n >= X509_OID_MAX)
+		return ossl_error(ERR_FORMAT, "extension");
+	*ret_critical = X509_EXTENSION_get_critical(ext) == 1;
+	buf_put(value, bytes_of(ASN1_STRING_get0_data(data), (size_t)ASN1_STRING_length(data)));
+	return buf_end(value, "extension");
 }
 
 RESULT x509_copy(const struct x509 *c, struct x509 **ret_cert)

@@ -52,6 +52,19 @@ bool x509_crl_names_issuer(const struct x509_crl *c, const struct x509 *issuer)
 	return X509_NAME_cmp(X509_CRL_get_issuer(c->crl), X509_get_subject_name(issuer->cert)) == 0;
 }
 
+RESULT x509_crl_entry(
+	const struct x509_crl *c, size_t i, char *serial, size_t size, int64_t *ret_when)
+{
+	STACK_OF(X509_REVOKED) *all = X509_CRL_get_REVOKED(c->crl);
+
+	if (!all || i >= (size_t)sk_X509_REVOKED_num(all))
+		return err_new(ERR_NOT_FOUND, "entry %zu", i);
+	const X509_REVOKED *one = sk_X509_REVOKED_value(all, (int)i);
+	TRY(x509_time(X509_REVOKED_get0_revocationDate(one), "revocation date", ret_when));
+	x509_serial_text(X509_REVOKED_get0_serialNumber(one), serial, size);
+	return OK;
+}
+
 RESULT x509_crl_der(const struct x509_crl *c, struct buf *out)
 {
 	unsigned char *der = NULL;

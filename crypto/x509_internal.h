@@ -30,3 +30,5 @@ RESULT x509_time(const ASN1_TIME *t, const char *what, int64_t *ret_t);
 void x509_dates_text(int64_t from, int64_t to, char *text, size_t size);
 /* Dotted decimal. */
 RESULT x509_oid(const char *dotted, ASN1_OBJECT **ret_oid);
+/* Lower-case hex without leading zeroes, cut to the size. */
+void x509_serial_text(const ASN1_INTEGER *serial, char *to, size_t size);

@@ -18,6 +18,7 @@ extern const struct tee_format cca_formats[];
 extern const struct tee_format tdx_formats[];
 extern const struct tee_format csv_formats[];
 extern const struct tee_format nvgpu_formats[];
+extern const struct tee_format collateral_formats[];
 
 /* Codes with their meaning, in folders' own tables ended by .text NULL. */
 struct tee_code {

@@ -24,6 +24,7 @@ static const struct tee_format *const formats[] = {
 	nvgpu_formats,
 	tdx_formats,
 	NULL,
+	collateral_formats,
 };
 static const struct tee_code *const codes[] = {
 	tdx_codes,

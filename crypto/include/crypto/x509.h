@@ -39,6 +39,12 @@ RESULT x509_der(const struct x509 *c, struct buf *out);
 RESULT x509_digest(const struct x509 *c, enum digest_alg alg, struct digest_value *ret_digest);
 /* Value octets of an extension by dotted OID; ERR_NOT_FOUND. */
 RESULT x509_extension(const struct x509 *c, const char *oid, struct buf *out);
+/* The i-th extension; ERR_NOT_FOUND behind the last. `value` is appended to. */
+enum {
+	X509_OID_MAX = 128
+};
+RESULT x509_extension_at(const struct x509 *c, size_t i, char oid[static X509_OID_MAX],
+	bool *ret_critical, struct buf *value);
 /* Extended key usage by dotted OID. */
 bool x509_has_eku(const struct x509 *c, const char *oid);
 
@@ -79,6 +85,10 @@ void x509_crl_issuer(const struct x509_crl *c, char *to, size_t size); /* RFC 22
 bool x509_crl_names_issuer(const struct x509_crl *c, const struct x509 *issuer);
 /* CRL number; false when it has none or it does not fit. */
 bool x509_crl_number(const struct x509_crl *c, uint64_t *ret_number);
+/* The i-th entry: serial number in hex as x509_serial(), when it was revoked; ERR_NOT_FOUND behind
+ * the last. */
+RESULT x509_crl_entry(
+	const struct x509_crl *c, size_t i, char *serial, size_t size, int64_t *ret_when);
 int64_t x509_crl_this_update(const struct x509_crl *c);
 int64_t x509_crl_next_update(const struct x509_crl *c);
 /* Of the issuer's name, signed by it and current. Denials "crl.issuer", "crl.signature",
