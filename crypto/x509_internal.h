@@ -28,6 +28,8 @@ void x509_name_text(const X509_NAME *name, char *to, size_t size);
 RESULT x509_time(const ASN1_TIME *t, const char *what, int64_t *ret_t);
 /* "<from> to <to>" */
 void x509_dates_text(int64_t from, int64_t to, char *text, size_t size);
+/* What a key of that kind signs certificates with; NULL: it hashes by itself. */
+const EVP_MD *x509_signing_digest(const struct key *k);
 /* Dotted decimal. */
 RESULT x509_oid(const char *dotted, ASN1_OBJECT **ret_oid);
 /* Lower-case hex without leading zeroes, cut to the size. */

@@ -208,7 +208,7 @@ static RESULT add_extensions(X509 *x, const struct x509_make *m)
 	return OK;
 }
 
-static const EVP_MD *signing_digest(const struct key *k)
+const EVP_MD *x509_signing_digest(const struct key *k)
 {
 	switch (key_type(k)) {
 	case KEY_P384:
@@ -261,7 +261,7 @@ RESULT x509_make(const struct x509_make *m, struct buf *ret_pem)
 	TRY(set_names(x, m));
 	TRY(set_dates(x, m));
 	TRY(add_extensions(x, m));
-	if (X509_sign(x, m->issuer_key->pkey, signing_digest(m->issuer_key)) <= 0)
+	if (X509_sign(x, m->issuer_key->pkey, x509_signing_digest(m->issuer_key)) <= 0)
 		return ossl_error(ERR_CRYPTO, "certificate: signing");
 	return write_pem(x, ret_pem);
 }

@@ -112,7 +112,7 @@ void claims_list_add(struct claims *c, const char *name, const char *value)
 		return;
 	if (l->type != CLAIM_LIST)
 		fail(c, ERR_STATE);
-	else if (failed(extend_list(l, value)))
+	else if (value && failed(extend_list(l, value)))
 		fail(c, ERR_NOMEM);
 }
 

@@ -1,7 +1,7 @@
 /* Judging a quote: Intel TDX DCAP quote verification library, without the TCB's level. */
 #include "tdx/quote_internal.h"
 
-#include <stdio.h>
+#include <base/auto.h>
 
 enum {
 	KEY_HALF = 32,
@@ -134,6 +134,22 @@ static RESULT root_key_id(const struct x509 *root, uint8_t to[static TDX_ROOT_KE
 	return OK;
 }
 
+/* The dates told are over all that the verdict rests on, as in Intel's library. */
+static void note_dates(const struct tdx_chain *chain, struct tdx_tcb_result *r)
+{
+	const struct x509 *certs[] = { chain->pck, chain->ca, chain->root };
+
+	for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
+		int64_t from = x509_not_before(certs[i]), to = x509_not_after(certs[i]);
+		if (r->earliest_issue == 0 || from < r->earliest_issue)
+			r->earliest_issue = from;
+		if (from > r->latest_issue)
+			r->latest_issue = from;
+		if (r->earliest_expiration == 0 || to < r->earliest_expiration)
+			r->earliest_expiration = to;
+	}
+}
+
 /* What the PCK certificate says of the machine. */
 static RESULT check_machine(const struct tee_verify_input *in, const struct tdx_chain *chain,
 	struct checks *checks, struct tdx_verified *v)
@@ -149,7 +165,9 @@ static RESULT check_machine(const struct tee_verify_input *in, const struct tdx_
 	}
 	v->simulated = chain->simulated;
 	TRY(root_key_id(chain->root, v->root_key_id));
-	return check_tcb(in, chain, checks, v);
+	TRY(check_tcb(in, chain, checks, v));
+	note_dates(chain, &v->tcb);
+	return OK;
 }
 
 static RESULT check_all(const struct tee_verify_input *in, struct checks *checks,

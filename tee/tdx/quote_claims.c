@@ -67,6 +67,16 @@ static void put_quote(struct out *o, const struct tdx_quote *q)
 	put_td_attributes(o, q->td.td_attributes);
 }
 
+/* Trustee prints these bytes, and only these, from the last to the first. */
+static void put_instance(struct out *o, const struct pck_info *pck)
+{
+	uint8_t v[sizeof(pck->platform_instance_id)];
+
+	for (size_t i = 0; i < sizeof(v); i++)
+		v[i] = pck->platform_instance_id[sizeof(v) - 1 - i];
+	claims_hex(o->claims, named(o, "", "platform_instance_id"), BYTES_OF(v));
+}
+
 static void put_machine(struct out *o, const struct pck_info *pck)
 {
 	static const char *const types[] = { "Standard", "Scalable", "Scalable with Integrity" };
@@ -76,8 +86,7 @@ static void put_machine(struct out *o, const struct pck_info *pck)
 	claims_hex(c, named(o, "", "fmspc"), BYTES_OF(pck->fmspc));
 	claims_u64(c, named(o, "", "pcesvn"), pck->pcesvn);
 	if (pck->has_platform_instance_id)
-		claims_hex(c, named(o, "", "platform_instance_id"),
-			BYTES_OF(pck->platform_instance_id));
+		put_instance(o, pck);
 	if (pck->sgx_type < ARRAY_LEN(types))
 		claims_str(c, named(o, "", "sgx_type"), types[pck->sgx_type]);
 	if (!pck->has_configuration)
@@ -101,6 +110,7 @@ static void put_tcb(struct out *o, const struct tdx_tcb_result *t)
 
 	claims_str(c, named(o, "", "tcb_status"), tcb_status_name(t->status));
 	claims_str(c, named(o, "", "collateral_expiration_status"), t->expired ? "1" : "0");
+	claims_list_add(c, named(o, "", "advisory_ids"), NULL);
 	for (size_t i = 0; i < t->advisory_ids.n; i++)
 		claims_list_add(c, named(o, "", "advisory_ids"), t->advisory_ids.v[i]);
 	put_date(o, "earliest_issue_date", t->earliest_issue);

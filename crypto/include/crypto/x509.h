@@ -124,3 +124,13 @@ struct x509_make {
  * the issuer's key is not the issuer certificate's.
  */
 RESULT x509_make(const struct x509_make *m, struct buf *ret_pem);
+
+struct x509_crl_make {
+	const struct x509 *issuer;
+	const struct key *issuer_key; /* private */
+	int64_t this_update, next_update;
+	uint64_t number;
+	const struct x509_list *revoked; /* since this_update; may be NULL */
+};
+/* A revocation list, for tests and test beds. ERR_STATE when the key is not the issuer's. */
+RESULT x509_crl_make(const struct x509_crl_make *m, struct buf *ret_der);

@@ -38,6 +38,7 @@ void claims_str(struct claims *c, const char *name, const char *value);
 void claims_u64(struct claims *c, const char *name, uint64_t value);
 void claims_bool(struct claims *c, const char *name, bool value);
 void claims_hex(struct claims *c, const char *name, struct bytes value);
+/* value NULL: only that there is a list, empty so far. */
 void claims_list_add(struct claims *c, const char *name, const char *value);
 RESULT claims_end(const struct claims *c);
 const struct claim *claims_get(const struct claims *c, const char *name); /* NULL when absent */

@@ -185,11 +185,74 @@ static void test_each_flip(void **state)
 	each_prefix(buf_bytes(&list), parse_and_verify, l.v[0]);
 }
 
+static struct x509 *made(const char *name, const struct key *k, const struct x509 *issuer,
+	const struct key *issuer_key)
+{
+	AUTO(buf_done) struct buf pem = BUF_INIT(DER_MAX);
+	const struct x509_make m = {
+		.common_name = name,
+		.ca = !issuer,
+		.not_before = now - 1,
+		.not_after = now + 1,
+		.subject_key = k,
+		.issuer = issuer,
+		.issuer_key = issuer_key,
+	};
+
+	assert_ok(x509_make(&m, &pem));
+	return cert(buf_cstr(&pem));
+}
+
+/* A list of our own making, and the path to its issuer. */
+static void test_make(void **state)
+{
+	(void)state;
+	AUTO(key_freep) struct key *ca_key = NULL, *key = NULL;
+	AUTO(x509_crl_freep) struct x509_crl *crl = NULL;
+	AUTO(buf_done) struct buf der = BUF_INIT(DER_MAX);
+	struct x509_list path;
+	uint64_t number = 0;
+
+	assert_ok(key_generate(KEY_P256, &ca_key));
+	assert_ok(key_generate(KEY_P256, &key));
+	AUTO(x509_freep) struct x509 *ca = made("CA", ca_key, NULL, ca_key);
+	AUTO(x509_freep) struct x509 *good = made("good", key, ca, ca_key);
+	AUTO(x509_freep) struct x509 *bad = made("bad", key, ca, ca_key);
+	const struct x509_list revoked = { .v = { bad }, .n = 1 };
+	const struct x509_list anchors = { .v = { ca }, .n = 1 };
+	struct x509_crl_make m = {
+		.issuer = ca,
+		.issuer_key = key,
+		.this_update = now,
+		.next_update = now + 10,
+		.number = 300,
+		.revoked = &revoked,
+	};
+
+	assert_err(x509_crl_make(&m, &der), ERR_STATE);
+	m.issuer_key = ca_key;
+	assert_ok(x509_crl_make(&m, &der));
+	assert_ok(x509_crl_parse(buf_bytes(&der), &crl));
+	assert_true(x509_crl_number(crl, &number));
+	assert_int_equal(number, 300);
+	assert_ok(x509_crl_verify(crl, ca, now + 10));
+	assert_err(x509_crl_verify(crl, ca, now + 11), ERR_UNVERIFIED);
+	assert_err(x509_crl_verify(crl, ca, now - 1), ERR_UNVERIFIED);
+	assert_ok(x509_crl_check(crl, good));
+	assert_err(x509_crl_check(crl, bad), ERR_UNVERIFIED);
+	const struct x509_verify v = { .leaf = bad, .anchors = &anchors, .now = now };
+	assert_ok(x509_verify_chain(&v, &path));
+	assert_int_equal(path.n, 2);
+	assert_ptr_equal(path.v[0], bad);
+	assert_ptr_equal(path.v[1], ca);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_revoked_and_not, queue_is_empty),
 		cmocka_unit_test_teardown(test_wrong_issuer, queue_is_empty),
+		cmocka_unit_test_teardown(test_make, queue_is_empty),
 		cmocka_unit_test_teardown(test_dates, queue_is_empty),
 		cmocka_unit_test_teardown(test_critical_extension, queue_is_empty),
 		cmocka_unit_test_teardown(test_refused_forms, queue_is_empty),
