@@ -15,6 +15,7 @@ extern const struct tee tee_nvgpu;
 /* Formats that can be decoded for people: const arrays of struct tee_format, one a folder, ended by
  * .name NULL, declared here and listed in tee.c. */
 extern const struct tee_format cca_formats[];
+extern const struct tee_format snp_formats[];
 extern const struct tee_format tdx_formats[];
 extern const struct tee_format csv_formats[];
 extern const struct tee_format nvgpu_formats[];
@@ -26,6 +27,7 @@ struct tee_code {
 	const char *from; /* "SEV firmware", "TDX module" */
 	const char *text; /* what it means and what to do */
 };
+extern const struct tee_code snp_codes[];
 extern const struct tee_code tdx_codes[];
 
 /* Guest halves (library tee-guest). */

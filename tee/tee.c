@@ -22,11 +22,13 @@ static const struct tee_format *const formats[] = {
 	cca_formats,
 	csv_formats,
 	nvgpu_formats,
+	snp_formats,
 	tdx_formats,
 	NULL,
 	collateral_formats,
 };
 static const struct tee_code *const codes[] = {
+	snp_codes,
 	tdx_codes,
 	NULL,
 };

@@ -2,6 +2,8 @@ set(FILES
 	roots.c
 	snp_certificates.c
 	snp_claims.c
+	snp_codes.c
+	snp_describe.c
 	snp_evidence.c
 	snp_report.c
 	snp_verify.c

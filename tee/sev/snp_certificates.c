@@ -198,7 +198,7 @@ const char *snp_cert_kind_name(enum snp_cert_kind kind)
 	return names[kind];
 }
 
-static enum snp_cert_kind kind_of(struct bytes guid)
+enum snp_cert_kind snp_cert_kind_of(struct bytes guid)
 {
 	for (size_t i = 0; i < ARRAY_LEN(guids); i++)
 		if (bytes_equal(guid, BYTES_OF(guids[i].guid)))
@@ -242,7 +242,7 @@ RESULT snp_cert_table_parse(
 			return err_new(ERR_FORMAT, "certificate table: entry %zu is %s", n,
 				n == SNP_CERT_TABLE_MAX ? "one too many" : "there twice");
 		v[n] = (struct snp_cert_entry){
-			.kind = kind_of(guid), .guid = guid, .offset = offset
+			.kind = snp_cert_kind_of(guid), .guid = guid, .offset = offset
 		};
 		lengths[n] = length;
 	}

@@ -54,4 +54,6 @@ enum {
 };
 RESULT snp_cert_table_parse(
 	struct bytes table, struct snp_cert_entry v[SNP_CERT_TABLE_MAX], size_t *ret_n);
+/* By the 16 bytes of a GUID in the order of its text. */
+enum snp_cert_kind snp_cert_kind_of(struct bytes guid);
 const char *snp_cert_kind_name(enum snp_cert_kind kind);
