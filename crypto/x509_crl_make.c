@@ -1,9 +1,6 @@
-#include "key_internal.h"
 #include "x509_internal.h"
 
 OSSL_FREEP(X509_CRL, X509_CRL_free)
-OSSL_FREEP(ASN1_TIME, ASN1_TIME_free)
-OSSL_FREEP(ASN1_INTEGER, ASN1_INTEGER_free)
 
 static RESULT made(bool ok, const char *what)
 {
@@ -60,11 +57,9 @@ static RESULT write_der(X509_CRL *crl, struct buf *out)
 RESULT x509_crl_make(const struct x509_crl_make *m, struct buf *ret_der)
 {
 	AUTO(X509_CRL_freep) X509_CRL *crl = X509_CRL_new();
-	const EVP_PKEY *issuer = X509_get0_pubkey(m->issuer->cert);
+	AUTO(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = NULL;
 
-	if (!key_is_private(m->issuer_key) || !issuer ||
-		EVP_PKEY_eq(issuer, m->issuer_key->pkey) != 1)
-		return ossl_refuse(ERR_STATE, "revocation list: the key is not the issuer's");
+	TRY(x509_signing(m->issuer_key, m->issuer, m->rsa_pss, &ctx));
 	TRY(made(crl && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
 			 X509_CRL_set_issuer_name(crl, X509_get_subject_name(m->issuer->cert)) == 1,
 		"revocation list: issuer"));
@@ -72,8 +67,7 @@ RESULT x509_crl_make(const struct x509_crl_make *m, struct buf *ret_der)
 	TRY(set_number(crl, m->number));
 	for (size_t i = 0; m->revoked && i < m->revoked->n; i++)
 		TRY(add_revoked(crl, m->revoked->v[i]->cert, m->this_update));
-	if (X509_CRL_sort(crl) != 1 ||
-		X509_CRL_sign(crl, m->issuer_key->pkey, x509_signing_digest(m->issuer_key)) <= 0)
+	if (X509_CRL_sort(crl) != 1 || X509_CRL_sign_ctx(crl, ctx) <= 0)
 		return ossl_error(ERR_CRYPTO, "revocation list: signing");
 	return write_der(crl, ret_der);
 }

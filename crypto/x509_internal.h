@@ -11,6 +11,8 @@
 OSSL_FREEP(X509, X509_free)
 OSSL_FREEP(X509_EXTENSION, X509_EXTENSION_free)
 OSSL_FREEP(ASN1_OBJECT, ASN1_OBJECT_free)
+OSSL_FREEP(ASN1_INTEGER, ASN1_INTEGER_free)
+OSSL_FREEP(ASN1_TIME, ASN1_TIME_free)
 
 struct x509 {
 	X509 *cert;
@@ -28,8 +30,9 @@ void x509_name_text(const X509_NAME *name, char *to, size_t size);
 RESULT x509_time(const ASN1_TIME *t, const char *what, int64_t *ret_t);
 /* "<from> to <to>" */
 void x509_dates_text(int64_t from, int64_t to, char *text, size_t size);
-/* What a key of that kind signs certificates with; NULL: it hashes by itself. */
-const EVP_MD *x509_signing_digest(const struct key *k);
+/* What a new certificate or list of `issuer` (NULL: its own) is signed with; `pss`: RSASSA-PSS with
+ * SHA-384. ERR_STATE when the key has no private part or is not the issuer's. */
+RESULT x509_signing(const struct key *k, const struct x509 *issuer, bool pss, EVP_MD_CTX **ret_ctx);
 /* Dotted decimal. */
 RESULT x509_oid(const char *dotted, ASN1_OBJECT **ret_oid);
 /* Lower-case hex without leading zeroes, cut to the size. */

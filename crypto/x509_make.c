@@ -15,8 +15,6 @@ enum {
 };
 
 OSSL_FREEP(ASN1_BIT_STRING, ASN1_BIT_STRING_free)
-OSSL_FREEP(ASN1_INTEGER, ASN1_INTEGER_free)
-OSSL_FREEP(ASN1_TIME, ASN1_TIME_free)
 OSSL_FREEP(BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free)
 OSSL_FREEP(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
 OSSL_FREEP(GENERAL_NAMES, GENERAL_NAMES_free)
@@ -28,10 +26,13 @@ static RESULT made(bool ok, const char *what)
 }
 
 /* RFC 5280 4.1.2.2: positive, at most 20 octets; random so that nobody predicts the digest. */
-static RESULT set_serial(X509 *x)
+static RESULT set_serial(X509 *x, bool zero)
 {
 	uint8_t bytes[SERIAL_SIZE];
 
+	if (zero)
+		return made(ASN1_INTEGER_set(X509_get_serialNumber(x), 0) == 1,
+			"certificate: serial number");
 	TRY(random_fill(bytes, sizeof(bytes)));
 	bytes[0] = (uint8_t)((bytes[0] & 0x3f) | 0x40);
 	AUTO(BN_clear_freep) BIGNUM *bn = BN_bin2bn(bytes, sizeof(bytes), NULL);
@@ -208,35 +209,6 @@ static RESULT add_extensions(X509 *x, const struct x509_make *m)
 	return OK;
 }
 
-const EVP_MD *x509_signing_digest(const struct key *k)
-{
-	switch (key_type(k)) {
-	case KEY_P384:
-		return ossl_md(DIGEST_SHA384);
-	case KEY_P521:
-		return ossl_md(DIGEST_SHA512);
-	case KEY_ED25519:
-		return NULL; /* hashes by itself */
-	case KEY_SM2:
-		return ossl_md(DIGEST_SM3);
-	case KEY_P256:
-	case KEY_RSA:
-		break;
-	}
-	return ossl_md(DIGEST_SHA256);
-}
-
-static RESULT check_issuer(const struct x509_make *m)
-{
-	const EVP_PKEY *issuer =
-		m->issuer ? X509_get0_pubkey(m->issuer->cert) : m->subject_key->pkey;
-
-	if (!key_is_private(m->issuer_key) || !issuer ||
-		EVP_PKEY_eq(issuer, m->issuer_key->pkey) != 1)
-		return ossl_refuse(ERR_STATE, "certificate: the key is not the issuer's");
-	return OK;
-}
-
 static RESULT write_pem(X509 *x, struct buf *out)
 {
 	AUTO(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
@@ -252,16 +224,19 @@ static RESULT write_pem(X509 *x, struct buf *out)
 RESULT x509_make(const struct x509_make *m, struct buf *ret_pem)
 {
 	AUTO(X509_freep) X509 *x = X509_new();
+	AUTO(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = NULL;
 
+	if (!m->issuer && !key_equal(m->subject_key, m->issuer_key))
+		return err_new(ERR_STATE, "certificate: the key is not its own");
+	TRY(x509_signing(m->issuer_key, m->issuer, m->rsa_pss, &ctx));
 	if (!x || X509_set_version(x, X509_VERSION_3) != 1 ||
 		X509_set_pubkey(x, m->subject_key->pkey) != 1)
 		return ossl_error(ERR_CRYPTO, "certificate");
-	TRY(check_issuer(m));
-	TRY(set_serial(x));
+	TRY(set_serial(x, m->zero_serial));
 	TRY(set_names(x, m));
 	TRY(set_dates(x, m));
 	TRY(add_extensions(x, m));
-	if (X509_sign(x, m->issuer_key->pkey, x509_signing_digest(m->issuer_key)) <= 0)
+	if (X509_sign_ctx(x, ctx) <= 0)
 		return ossl_error(ERR_CRYPTO, "certificate: signing");
 	return write_pem(x, ret_pem);
 }

@@ -117,6 +117,8 @@ struct x509_make {
 	const struct key *issuer_key; /* private */
 	const struct x509_make_extension *extensions;
 	size_t n_extensions;
+	bool rsa_pss;	  /* an RSA issuer signs as AMD's do: PSS with SHA-384 */
+	bool zero_serial; /* as AMD's certificates of chips have it */
 };
 /*
  * CA: basicConstraints CA:TRUE, keyCertSign and cRLSign. Others: digitalSignature (RSA: and
@@ -131,6 +133,7 @@ struct x509_crl_make {
 	int64_t this_update, next_update;
 	uint64_t number;
 	const struct x509_list *revoked; /* since this_update; may be NULL */
+	bool rsa_pss;			 /* as of struct x509_make */
 };
 /* A revocation list, for tests and test beds. ERR_STATE when the key is not the issuer's. */
 RESULT x509_crl_make(const struct x509_crl_make *m, struct buf *ret_der);

@@ -282,6 +282,56 @@ static void test_list_limits(void **state)
 }
 
 /* ---- making ---- */
+
+/* As AMD's: RSASSA-PSS with SHA-384 and a salt of its size, and serial number 0. */
+static void test_make_pss(void **state)
+{
+	static const uint8_t pss_sha384_salt48[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+		0x01, 0x01, 0x0a, 0x30, 0x34, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48,
+		0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00 };
+	AUTO(buf_done) struct buf der = BUF_INIT(PEM_MAX), list = BUF_INIT(PEM_MAX);
+	AUTO(x509_crl_freep) struct x509_crl *crl = NULL;
+	AUTO(key_freep) struct key *rsa = NULL;
+	struct x509_make m = ca_spec(), below = ca_spec();
+	char serial[8];
+
+	(void)state;
+	assert_ok(key_generate(KEY_RSA, &rsa));
+	m.subject_key = rsa;
+	m.issuer_key = rsa;
+	m.rsa_pss = true;
+	AUTO(x509_freep) struct x509 *ca = make(&m);
+	below.common_name = "Test leaf";
+	below.ca = false;
+	below.subject_key = leaf_key;
+	below.issuer = ca;
+	below.issuer_key = rsa;
+	below.rsa_pss = true;
+	below.zero_serial = true;
+	AUTO(x509_freep) struct x509 *leaf = make(&below);
+	x509_serial(leaf, serial, sizeof(serial));
+	assert_string_equal(serial, "0");
+	assert_ok(x509_signed_by(leaf, rsa));
+	assert_err(x509_signed_by(leaf, ca_key), ERR_UNVERIFIED);
+	assert_ok(x509_der(leaf, &der));
+	assert_non_null(memmem(der.p, der.n, pss_sha384_salt48, sizeof(pss_sha384_salt48)));
+
+	const struct x509_list revoked = { .v = { leaf }, .n = 1 };
+	const struct x509_crl_make c = {
+		.issuer = ca,
+		.issuer_key = rsa,
+		.this_update = now,
+		.next_update = now + day,
+		.revoked = &revoked,
+		.rsa_pss = true,
+	};
+	assert_ok(x509_crl_make(&c, &list));
+	assert_non_null(memmem(list.p, list.n, pss_sha384_salt48, sizeof(pss_sha384_salt48)));
+	assert_ok(x509_crl_parse(buf_bytes(&list), &crl));
+	assert_ok(x509_crl_verify(crl, ca, now));
+	assert_err(x509_crl_check(crl, leaf), ERR_UNVERIFIED);
+}
+
 static void test_make_refuses(void **state)
 {
 	(void)state;
@@ -623,6 +673,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_ber_is_refused, queue_is_empty),
 		cmocka_unit_test_teardown(test_lists, queue_is_empty),
 		cmocka_unit_test_teardown(test_list_limits, queue_is_empty),
+		cmocka_unit_test_teardown(test_make_pss, queue_is_empty),
 		cmocka_unit_test_teardown(test_make_refuses, queue_is_empty),
 		cmocka_unit_test_teardown(test_serials_differ, queue_is_empty),
 		cmocka_unit_test_teardown(test_every_key_type_signs, queue_is_empty),
