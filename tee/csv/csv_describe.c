@@ -29,14 +29,14 @@ static void add_part(struct fields *f, struct bytes file, struct bytes part, con
 }
 
 /* ---- certificates ---- */
-static struct err describe_cert(struct fields *f, struct bytes file, const char *name)
+static struct err describe_cert(struct fields *f, struct bytes file)
 {
 	struct csv_cert c;
 	char uid[256];
 
 	TRY(csv_cert_parse(file, &c));
 	(void)snprintf(uid, sizeof(uid), "%.*s", (int)c.user_id.n, (const char *)c.user_id.p);
-	fields_group(f, 0, file.n, name);
+	fields_group(f, 0, file.n, csv_usage_name(c.usage));
 	fields_u64(f, 0, 4, "version", c.version, NULL);
 	if (!c.is_ca)
 		fields_fmt(f, 4, 2, "firmware", "%u.%u", c.firmware_major, c.firmware_minor);
@@ -72,14 +72,14 @@ static bool is_cert(struct bytes file)
 static struct err describe_certs(struct bytes file, struct fields *out)
 {
 	if (file.n == PUBLISHED_CHAIN_SIZE) {
-		TRY(describe_cert(out, bytes_of(file.p, CSV_CA_CERT_SIZE), "CSV certificate"));
+		TRY(describe_cert(out, bytes_of(file.p, CSV_CA_CERT_SIZE)));
 		out->base += CSV_CA_CERT_SIZE;
-		struct err e = describe_cert(
-			out, bytes_of(file.p + CSV_CA_CERT_SIZE, CSV_CERT_SIZE), "CSV certificate");
+		struct err e =
+			describe_cert(out, bytes_of(file.p + CSV_CA_CERT_SIZE, CSV_CERT_SIZE));
 		out->base -= CSV_CA_CERT_SIZE;
 		TRY(e);
 	} else {
-		TRY(describe_cert(out, file, "CSV certificate"));
+		TRY(describe_cert(out, file));
 	}
 	return fields_finish(out);
 }
@@ -137,7 +137,7 @@ static struct err describe_report(struct bytes file, struct fields *out)
 	add_report(out, buf_bytes(&e.data), &r);
 	fields_end(out);
 	out->base += (int64_t)size;
-	struct err described = describe_cert(out, buf_bytes(&e.pek), "PEK");
+	struct err described = describe_cert(out, buf_bytes(&e.pek));
 	fields_str(out, CSV_CERT_SIZE, CSV_SERIAL_SIZE, "serial number", e.serial, NULL);
 	out->base -= (int64_t)(wrapper + size);
 	TRY(described);

@@ -1,0 +1,25 @@
+/*
+ * A TCG event log as the claim "uefi_event_logs" of Trustee: what each event says, for policies
+ * that look for a kernel's or a command line's digest. The log proves nothing by being printed:
+ * replay it first.
+ */
+#pragma once
+
+#include <base/json.h>
+#include <tee/eventlog.h>
+
+/*
+ * An array with an object for each event: "details", "digest_matches_event" (each digest is that of
+ * the event's data), "digests", "event" (base64), "index", "type_name". An event whose data do not
+ * have the form of its type has empty details, where Trustee refuses the whole evidence.
+ */
+RESULT eventlog_write_json(const struct eventlog *l, struct json_writer *w);
+
+/* Members of the event's "details" into an object that the caller has begun. */
+RESULT event_details_write(const struct event *e, struct json_writer *w);
+
+/* Text of UTF-16LE; what is no character becomes U+FFFD. */
+void utf16le_text(struct bytes utf16, struct buf *out);
+/* One node of a UEFI device path (UEFI 2.10, section 10.3): "File(\EFI\BOOT\BOOTX64.EFI)",
+ * "Path(4,7,0011)" when the node is not known or not whole. */
+RESULT device_path_text(uint8_t type, uint8_t subtype, struct bytes data, struct buf *out);
