@@ -103,8 +103,8 @@ static const struct {
 	{ "policy", add_policy },
 };
 
-static const char *const parts[] = { "event-log", "signature", "pcrs", "ak", "ak-cert", "quote",
-	"td-quote", "vcek", "se-header", "request-key", "se-key", "tik", "certificates" };
+static const char *const parts[] = { "event-log", "signature", "pcrs", "ak", "ak-cert", "ek-cert",
+	"quote", "td-quote", "vcek", "se-header", "request-key", "se-key", "tik", "certificates" };
 
 RESULT verify_add_bytes(
 	struct sealpod_verify *v, const char *role, struct bytes data, const char *origin)

@@ -173,6 +173,53 @@ RESULT tpm2_signature_verify(
 	return key_verify(key, alg, message, buf_bytes(&der));
 }
 
+/* ECDSA alone: DER, or r || s. */
+static struct err bare_verify(
+	const struct key *key, enum sig_alg alg, struct bytes message, struct bytes sig)
+{
+	AUTO(buf_done) struct buf der = BUF_INIT(EC_DER_MAX);
+	size_t width = ec_width(key_type(key));
+
+	if (width == 0 || sig.n != 2 * width)
+		return key_verify(key, alg, message, sig);
+	TRY(ecdsa_raw_to_der(sig, &der));
+	return key_verify(key, alg, message, buf_bytes(&der));
+}
+
+RESULT tpm2_any_signature_verify(
+	struct bytes sig, const struct key *key, struct bytes message, enum digest_alg *ret_hash)
+{
+	static const struct {
+		enum sig_alg alg;
+		bool ec;
+		enum digest_alg hash;
+	} bare[] = {
+		{ SIG_RSA_PKCS1_SHA256, false, DIGEST_SHA256 },
+		{ SIG_RSA_PSS_SHA256, false, DIGEST_SHA256 },
+		{ SIG_RSA_PKCS1_SHA384, false, DIGEST_SHA384 },
+		{ SIG_RSA_PSS_SHA384, false, DIGEST_SHA384 },
+		{ SIG_RSA_PKCS1_SHA512, false, DIGEST_SHA512 },
+		{ SIG_RSA_PSS_SHA512, false, DIGEST_SHA512 },
+		{ SIG_ECDSA_SHA256, true, DIGEST_SHA256 },
+		{ SIG_ECDSA_SHA384, true, DIGEST_SHA384 },
+		{ SIG_ECDSA_SHA512, true, DIGEST_SHA512 },
+	};
+	bool ec = ec_width(key_type(key)) > 0;
+	struct tpm2_signature s;
+
+	if (!failed(tpm2_signature_parse(sig, &s))) {
+		TRY(tpm2_digest_alg(s.hash, ret_hash));
+		return tpm2_signature_verify(&s, key, message);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bare); i++) {
+		if (bare[i].ec != ec || failed(bare_verify(key, bare[i].alg, message, sig)))
+			continue;
+		*ret_hash = bare[i].hash;
+		return OK;
+	}
+	return err_new(ERR_UNVERIFIED, "signature: of another key or message, or of no known form");
+}
+
 /* TPMT_SYM_DEF_OBJECT */
 static void read_symmetric(struct reader *r, struct tpm2_public *p)
 {
@@ -209,11 +256,17 @@ static void read_ecc(struct reader *r, struct tpm2_public *p)
 RESULT tpm2_public_parse(struct bytes tpm2b, struct tpm2_public *ret_pub)
 {
 	struct reader outer = rd_of(tpm2b);
-	struct tpm2_public p = { 0 };
 
-	p.area = rd_tpm2b(&outer);
+	struct bytes area = rd_tpm2b(&outer);
 	TRY(rd_end(&outer, "TPM2B_PUBLIC"));
-	struct reader r = rd_of(p.area);
+	return tpm2_public_area_parse(area, ret_pub);
+}
+
+RESULT tpm2_public_area_parse(struct bytes area, struct tpm2_public *ret_pub)
+{
+	struct tpm2_public p = { .area = area };
+	struct reader r = rd_of(area);
+
 	p.type = rd_be16(&r);
 	p.name_alg = rd_be16(&r);
 	p.attributes = rd_be32(&r);

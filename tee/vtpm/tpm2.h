@@ -14,6 +14,7 @@ enum tpm_alg_id {
 	TPM_ALG_SHA384 = 0x000c,
 	TPM_ALG_SHA512 = 0x000d,
 	TPM_ALG_NULL = 0x0010,
+	TPM_ALG_SM3_256 = 0x0012,
 	TPM_ALG_RSASSA = 0x0014,
 	TPM_ALG_RSAES = 0x0015,
 	TPM_ALG_RSAPSS = 0x0016,
@@ -79,6 +80,13 @@ RESULT tpm2_signature_parse(struct bytes in, struct tpm2_signature *ret_sig);
 /* ERR_UNSUPPORTED for SHA-1 and for a scheme that is not the key's; ERR_UNVERIFIED. */
 RESULT tpm2_signature_verify(
 	const struct tpm2_signature *sig, const struct key *key, struct bytes message);
+/*
+ * Any form in which a signature is kept: TPMT_SIGNATURE, or the bytes alone (RSA; ECDSA as DER or
+ * r || s), which do not say scheme and hash: whichever fits. *ret_hash: the signature's hash, also
+ * that of pcrDigest. ERR_UNVERIFIED, ERR_UNSUPPORTED, ERR_FORMAT.
+ */
+RESULT tpm2_any_signature_verify(
+	struct bytes sig, const struct key *key, struct bytes message, enum digest_alg *ret_hash);
 
 /* TPMT_PUBLIC of an RSA or ECC key */
 struct tpm2_public {
@@ -96,6 +104,8 @@ struct tpm2_public {
 };
 /* From a TPM2B_PUBLIC, nothing after it. */
 RESULT tpm2_public_parse(struct bytes tpm2b, struct tpm2_public *ret_pub);
+/* Likewise from a TPMT_PUBLIC, without the size before it. */
+RESULT tpm2_public_area_parse(struct bytes area, struct tpm2_public *ret_pub);
 RESULT tpm2_public_key(const struct tpm2_public *pub, struct key **ret_key);
 /* Name: name_alg, then the digest of the public area. Appends to `out`. */
 RESULT tpm2_name(const struct tpm2_public *pub, struct buf *out);
@@ -113,5 +123,10 @@ struct tpm2_credential {
 };
 #define TPM2_CREDENTIAL_INIT ((struct tpm2_credential){ .blob.max = 1024, .secret.max = 1024 })
 void tpm2_credential_done(struct tpm2_credential *c);
+/* The file of tpm2_makecredential and tpm2_activatecredential: magic, version, both blobs with
+ * their sizes. Reading: views; nothing may follow. */
+RESULT tpm2_credential_file_parse(
+	struct bytes file, struct bytes *ret_blob, struct bytes *ret_secret);
+RESULT tpm2_credential_file_write(const struct tpm2_credential *c, struct buf *out);
 RESULT tpm2_make_credential(const struct tpm2_public *ek, struct bytes ak_name, struct bytes secret,
 	struct tpm2_credential *ret_credential);

@@ -1,6 +1,7 @@
 #include "vtpm/tpm2.h"
 
 #include <base/random.h>
+#include <base/reader.h>
 #include <crypto/cipher.h>
 
 /* Part 1, 24.4 and B.10.3/C.6.1: the labels count their NUL where OAEP and KDFe take bytes. */
@@ -10,6 +11,45 @@ void tpm2_credential_done(struct tpm2_credential *c)
 {
 	buf_done(&c->blob);
 	buf_done(&c->secret);
+}
+
+#define CREDENTIAL_FILE_MAGIC 0xbadcc0deu
+enum {
+	CREDENTIAL_FILE_VERSION = 1
+};
+
+/* tpm2-tools, lib/files.c: both blobs follow as TPM2Bs. */
+RESULT tpm2_credential_file_parse(
+	struct bytes file, struct bytes *ret_blob, struct bytes *ret_secret)
+{
+	struct reader r = rd_of(file);
+
+	uint32_t magic = rd_be32(&r);
+	uint32_t version = rd_be32(&r);
+	if (rd_ok(&r) && (magic != CREDENTIAL_FILE_MAGIC || version != CREDENTIAL_FILE_VERSION))
+		return err_new(
+			ERR_FORMAT, "credential file: magic 0x%08x, version %u", magic, version);
+	const uint8_t *at = r.p;
+	uint16_t n = rd_be16(&r);
+	(void)rd_take(&r, n);
+	struct bytes blob = bytes_of(at, rd_ok(&r) ? n + sizeof(n) : 0);
+	at = r.p;
+	n = rd_be16(&r);
+	(void)rd_take(&r, n);
+	struct bytes secret = bytes_of(at, rd_ok(&r) ? n + sizeof(n) : 0);
+	TRY(rd_end(&r, "credential file"));
+	*ret_blob = blob;
+	*ret_secret = secret;
+	return OK;
+}
+
+RESULT tpm2_credential_file_write(const struct tpm2_credential *c, struct buf *out)
+{
+	buf_be32(out, CREDENTIAL_FILE_MAGIC);
+	buf_be32(out, CREDENTIAL_FILE_VERSION);
+	buf_put(out, buf_bytes(&c->blob));
+	buf_put(out, buf_bytes(&c->secret));
+	return buf_end(out, "credential file");
 }
 
 /* Appends `inner` as a TPM2B. */

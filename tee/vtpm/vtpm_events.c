@@ -106,12 +106,17 @@ static struct err check_events(const struct eventlog *l, struct claims *claims)
 	return OK;
 }
 
-RESULT vtpm_events_verify(struct bytes log, const struct vtpm_quoted *q, struct claims *claims)
+void vtpm_check_events(
+	struct bytes log, const struct vtpm_quoted *q, struct checks *checks, struct claims *claims)
 {
 	AUTO(eventlog_done) struct eventlog l = { 0 };
 
-	TRY(tee_deny_because(eventlog_parse(log, EVENTLOG_EXACT, &l), DENY_VTPM_EVENT_LOG_MALFORMED,
-		"event_log"));
-	TRY(check_replay(&l, q));
-	return check_events(&l, claims);
+	if (!vtpm_step(checks,
+		    tee_deny_because(eventlog_parse(log, EVENTLOG_EXACT, &l),
+			    DENY_VTPM_EVENT_LOG_MALFORMED, "event_log"),
+		    "event_log"))
+		return;
+	(void)vtpm_step(checks, check_replay(&l, q), "event_log: leads to PCRs 0-7 and 9");
+	(void)vtpm_step(
+		checks, check_events(&l, claims), "event_log: events of a measured direct boot");
 }

@@ -24,108 +24,100 @@ static void ak_done(struct ak *a)
 }
 
 /* The key as TPM object and as SubjectPublicKeyInfo must be one; returns the object's name. */
-static struct err check_ak_object(
-	const struct vtpm_evidence *e, const struct key *spki, struct buf *ret_name)
+static struct err check_ak_object(const struct vtpm_evidence *e, const struct key *spki,
+	struct checks *checks, struct buf *ret_name)
 {
 	AUTO(key_freep) struct key *own = NULL;
 	struct tpm2_public pub;
 
 	TRY(tee_deny_because(tpm2_public_parse(buf_bytes(&e->ak_tpm_public), &pub),
 		DENY_EVIDENCE_MALFORMED, "ak_tpm_public"));
-	TRY(vtpm_ak_attributes(&pub));
+	(void)vtpm_step(checks, vtpm_ak_attributes(&pub), "ak_public.objectAttributes");
 	TRY(tee_deny_because(
 		tpm2_public_key(&pub, &own), DENY_EVIDENCE_MALFORMED, "ak_tpm_public"));
-	if (!key_equal(own, spki))
-		return tee_deny(
-			DENY_VTPM_AK_MISMATCH, "ak_tpm_public", "the key of ak_public", NULL);
-	return tee_deny_because(
-		tpm2_name(&pub, ret_name), DENY_VTPM_AK_ATTRIBUTES, "ak_tpm_public.nameAlg");
+	(void)check_that(checks, key_equal(own, spki), DENY_VTPM_AK_MISMATCH, "ak_tpm_public",
+		"the key of ak_public", NULL);
+	(void)vtpm_step(checks,
+		tee_deny_because(tpm2_name(&pub, ret_name), DENY_VTPM_AK_ATTRIBUTES,
+			"ak_tpm_public.nameAlg"),
+		"ak_tpm_public.nameAlg");
+	return OK;
 }
 
-static struct err check_name(const struct vtpm_state *s, struct bytes name)
-{
-	char want[NAME_MAX_HEX], got[NAME_MAX_HEX];
-
-	if (bytes_equal(bytes_of(s->ak_name, s->ak_name_n), name))
-		return OK;
-	hex_to(bytes_of(s->ak_name, s->ak_name_n), want);
-	hex_to(name, got);
-	return tee_deny(DENY_VTPM_AK_MISMATCH, "ak_tpm_public.name", want, got);
-}
-
-static struct err check_ek(const struct tee_verify_input *in, const struct vtpm_evidence *e,
-	const struct vtpm_state *s, struct ak *ak)
+/* Returns whether the certificate is a trusted one and the challenge's. */
+static bool check_ek(const struct tee_verify_input *in, const struct vtpm_evidence *e,
+	const struct vtpm_state *s, struct checks *checks, struct ak *ak)
 {
 	AUTO(x509_freep) struct x509 *cert = NULL;
-	char want[2 * DIGEST_MAX + 1];
 	struct digest_value d;
 
-	TRY(tee_deny_because(
-		x509_parse_der(buf_bytes(&e->ek_cert), &cert), DENY_VTPM_EK_MALFORMED, "ek_cert"));
-	TRY(vtpm_ek_verify(cert, in->anchors, in->now, &ak->simulated));
-	TRY(digest(DIGEST_SHA256, buf_bytes(&e->ek_cert), &d));
+	struct err bad = tee_deny_because(
+		x509_parse_der(buf_bytes(&e->ek_cert), &cert), DENY_VTPM_EK_MALFORMED, "ek_cert");
+	if (!failed(bad))
+		bad = vtpm_ek_verify(cert, in->anchors, in->now, &ak->simulated);
+	if (!vtpm_step(checks, bad, "ek_cert: chain to a configured root"))
+		return false;
+	bad = digest(DIGEST_SHA256, buf_bytes(&e->ek_cert), &d);
+	if (failed(bad))
+		return vtpm_step(checks, bad, "ek_cert");
 	hex_to(digest_bytes(&d), ak->ek_digest);
 	x509_issuer(cert, ak->ek_issuer, sizeof(ak->ek_issuer));
-	if (bytes_equal(digest_bytes(&d), BYTES_OF(s->ek_cert)))
-		return OK;
-	hex_to(BYTES_OF(s->ek_cert), want);
-	return tee_deny(DENY_VTPM_EK_MISMATCH, "ek_cert", want, ak->ek_digest);
+	return check_bytes(
+		checks, DENY_VTPM_EK_MISMATCH, "ek_cert", BYTES_OF(s->ek_cert), digest_bytes(&d));
+}
+
+static void state_wipe(struct vtpm_state *s)
+{
+	bytes_wipe(s, sizeof(*s));
 }
 
 /*
  * Whoever answers with the HMAC knows the secret, which only the TPM of the EK releases, and only
  * when it holds an object with the AK's name; report_data ties the answer to this handshake.
  */
-static struct err check_activation(const struct tee_verify_input *in, const struct vtpm_evidence *e,
-	struct bytes ak_name, struct ak *ak)
+static void check_activation(const struct tee_verify_input *in, const struct vtpm_evidence *e,
+	struct bytes ak_name, struct checks *checks, struct ak *ak)
 {
-	struct digest_value mac;
-	struct vtpm_state s;
+	AUTO(state_wipe) struct vtpm_state s = { 0 };
+	struct digest_value mac = { 0 };
 
-	if (in->state.n == 0)
-		return tee_deny(
-			DENY_VTPM_ACTIVATION, "activation", "none: no challenge was made", NULL);
-	TRY(vtpm_state_parse(in->state, &s));
-	struct err e1 = hmac(DIGEST_SHA256, BYTES_OF(s.secret), in->report_data, &mac);
-	bytes_wipe(s.secret, sizeof(s.secret));
-	TRY(e1);
-	TRY(check_ek(in, e, &s, ak));
-	TRY(check_name(&s, ak_name));
-	if (!bytes_equal(digest_bytes(&mac), buf_bytes(&e->activation)))
-		return tee_deny(DENY_VTPM_ACTIVATION, "activation", NULL,
-			"not made with the activated secret over this report_data");
-	ak->trusted = true;
-	return OK;
+	if (in->state.n == 0) {
+		check_fail(checks, DENY_VTPM_ACTIVATION, "activation",
+			"none: no challenge was made", NULL);
+		return;
+	}
+	struct err bad = vtpm_state_parse(in->state, &s);
+	if (!failed(bad))
+		bad = hmac(DIGEST_SHA256, BYTES_OF(s.secret), in->report_data, &mac);
+	if (!vtpm_step(checks, bad, "activation: challenge"))
+		return;
+	bool ek = check_ek(in, e, &s, checks, ak);
+	bool name = check_bytes(checks, DENY_VTPM_AK_MISMATCH, "ak_tpm_public.name",
+		bytes_of(s.ak_name, s.ak_name_n), ak_name);
+	bool own = bytes_equal(digest_bytes(&mac), buf_bytes(&e->activation));
+	(void)check_that(checks, own, DENY_VTPM_ACTIVATION, "activation", NULL,
+		own ? NULL : "not made with the activated secret over this report_data");
+	ak->trusted = ek && name && own;
 }
 
 /* PCR 8 is extended once, before anything of the host's choice runs (docs/protocols/guest.md). */
-static struct err check_initdata(const struct tee_verify_input *in, const struct vtpm_quoted *q)
-{
-	struct digest_value want = { .alg = DIGEST_SHA256, .n = VTPM_PCR_SIZE };
-	char want_hex[2 * DIGEST_MAX + 1], got_hex[2 * DIGEST_MAX + 1];
-	uint8_t fitted[VTPM_PCR_SIZE];
-
-	tee_fit_digest(in->initdata_digest, fitted, sizeof(fitted));
-	TRY(pcr_extend(&want, BYTES_OF(fitted)));
-	if (bytes_equal(digest_bytes(&want), BYTES_OF(q->pcr[VTPM_INITDATA_PCR])))
-		return OK;
-	hex_to(digest_bytes(&want), want_hex);
-	hex_to(BYTES_OF(q->pcr[VTPM_INITDATA_PCR]), got_hex);
-	return tee_deny(DENY_VTPM_INITDATA_MISMATCH, "initdata: PCR 8", want_hex, got_hex);
-}
-
-static struct err check_boot(const struct tee_verify_input *in, const struct vtpm_evidence *e,
-	const struct vtpm_quoted *q, struct claims *claims)
+static void check_boot(const struct tee_verify_input *in, const struct vtpm_evidence *e,
+	const struct vtpm_quoted *q, struct checks *checks, struct claims *claims)
 {
 	/* A stock Trustee client without initdata leaves PCR 8 alone. */
 	if (in->initdata_digest.n > 0 || e->activation.n > 0)
-		TRY(check_initdata(in, q));
-	if (e->event_log.n == 0)
-		return OK;
-	if (!bytes_is_zero(BYTES_OF(q->pcr[VTPM_MOK_PCR])))
-		return tee_deny(DENY_VTPM_PCR_UNEXPECTED, "PCR 14", "zero",
-			"extended: a boot loader ran that no reference value vouches for");
-	return vtpm_events_verify(buf_bytes(&e->event_log), q, claims);
+		vtpm_check_initdata(in->initdata_digest, q, checks);
+	else
+		check_skip(checks, "initdata: PCR 8", "no initdata given");
+	if (e->event_log.n == 0) {
+		check_skip(checks, "event_log", "none sent");
+		return;
+	}
+	bool untouched = bytes_is_zero(BYTES_OF(q->pcr[VTPM_MOK_PCR]));
+	(void)check_that(checks, untouched, DENY_VTPM_PCR_UNEXPECTED, "PCR 14", "zero",
+		untouched ? NULL
+			  : "extended: a boot loader ran that no reference value vouches for");
+	vtpm_check_events(buf_bytes(&e->event_log), q, checks, claims);
 }
 
 static void add_verdicts(const struct tee_verify_input *in, const struct ak *ak, struct claims *c)
@@ -150,40 +142,64 @@ static struct err add_claims(
 	const struct vtpm_evidence *e, const struct vtpm_quoted *q, struct claims *c)
 {
 	AUTO(buf_done) struct buf spki = BUF_INIT(4096);
-	char name[16], version[20];
 
 	base64_encode(BASE64_STD, buf_bytes(&e->ak_public), &spki);
 	TRY(buf_end(&spki, "ak_public"));
 	claims_str(c, "tpm.ak_public", buf_cstr(&spki));
-	(void)snprintf(
-		version, sizeof(version), "%016llx", (unsigned long long)q->firmware_version);
-	claims_str(c, "tpm.firmware_version", version);
-	claims_u64(c, "tpm.reset_count", q->reset_count);
-	claims_u64(c, "tpm.restart_count", q->restart_count);
-	for (size_t i = 0; i < TPM_PCRS; i++) {
-		if (!(q->pcrs >> i & 1))
-			continue;
-		(void)snprintf(name, sizeof(name), "tpm.pcr%02zu", i);
-		claims_hex(c, name, BYTES_OF(q->pcr[i]));
-	}
-	claims_hex(c, "report_data", q->extra_data);
+	vtpm_quote_claims(q, "tpm", c);
+	claims_hex(c, "report_data", q->quote.extra_data);
 	return claims_end(c);
 }
 
+/* The values of the SHA-256 bank. */
+static struct err decode_pcrs(const struct vtpm_evidence *e, struct pcrs *ret_pcrs)
+{
+	char field[32];
+
+	if (e->tpm_quote.pcrs.n != TPM_PCRS)
+		return tee_deny(
+			DENY_EVIDENCE_MALFORMED, "tpm_quote.pcrs", "24 values", "another number");
+	for (unsigned i = 0; i < TPM_PCRS; i++) {
+		uint8_t value[VTPM_PCR_SIZE];
+
+		(void)snprintf(field, sizeof(field), "tpm_quote.pcrs[%u]", i);
+		TRY(tee_deny_because(hex_decode_fixed(bytes_str(e->tpm_quote.pcrs.v[i]), field,
+					     value, sizeof(value)),
+			DENY_EVIDENCE_MALFORMED, field));
+		TRY(pcrs_set(ret_pcrs, TPM_ALG_SHA256, i, BYTES_OF(value)));
+	}
+	return OK;
+}
+
 static struct err verify(const struct tee_verify_input *in, const struct vtpm_evidence *e,
-	struct ak *ak, struct claims *claims)
+	struct checks *checks, struct ak *ak, struct claims *claims)
 {
 	AUTO(buf_done) struct buf name = BUF_INIT(TPM2_NAME_MAX);
+	struct pcrs pcrs = { 0 };
 	struct vtpm_quoted q;
+	uint8_t nonce[VTPM_NONCE];
 
 	TRY(tee_deny_because(key_parse_public(buf_bytes(&e->ak_public), &ak->key),
 		DENY_EVIDENCE_MALFORMED, "ak_public"));
 	if (e->ak_tpm_public.n > 0 || e->activation.n > 0)
-		TRY(check_ak_object(e, ak->key, &name));
-	TRY(vtpm_quote_verify(e, ak->key, in->report_data, &q));
+		TRY(check_ak_object(e, ak->key, checks, &name));
+	TRY(decode_pcrs(e, &pcrs));
+	tee_fit_digest(in->report_data, nonce, sizeof(nonce));
+	const struct vtpm_shown_quote shown = {
+		.name = "tpm_quote",
+		.message = buf_bytes(&e->tpm_quote.message),
+		.signature = buf_bytes(&e->tpm_quote.signature),
+		.pcrs = &pcrs,
+		.nonce = in->report_data.n > 0 ? BYTES_OF(nonce) : BYTES_NONE,
+		.sha256_alone = true,
+		.need_pcrs = VTPM_QUOTED_PCRS,
+	};
+	vtpm_check_quote(&shown, ak->key, checks, &q);
 	if (e->activation.n > 0)
-		TRY(check_activation(in, e, buf_bytes(&name), ak));
-	TRY(check_boot(in, e, &q, claims));
+		check_activation(in, e, buf_bytes(&name), checks, ak);
+	if (q.pcrs != 0)
+		check_boot(in, e, &q, checks, claims);
+	TRY(checks_end(checks));
 	add_verdicts(in, ak, claims);
 	return add_claims(e, &q, claims);
 }
@@ -195,17 +211,26 @@ static struct err vtpm_verify(
 	AUTO(claims_done) struct claims claims = { 0 };
 	AUTO(ak_done) struct ak ak = { 0 };
 
+	if (!in->evidence)
+		return vtpm_verify_files(in, checks, ret_claims);
 	TRY(vtpm_evidence_decode(in->evidence, &e));
-	(void)check_result(checks, verify(in, &e, &ak, &claims), DENY_EVIDENCE_MALFORMED, "");
-	TRY(checks_end(checks));
+	TRY(verify(in, &e, checks, &ak, &claims));
 	*ret_claims = claims;
 	claims = (struct claims){ 0 };
 	return OK;
 }
 
+static bool vtpm_recognise(const struct tee_verify_input *in)
+{
+	if (!in->evidence)
+		return vtpm_is_file(in->raw);
+	return json_get(in->evidence, "ak_public") && json_get(in->evidence, "tpm_quote");
+}
+
 static const struct tee_verify_ops vtpm_verify_ops = {
 	.challenge = vtpm_challenge,
 	.verify = vtpm_verify,
+	.recognise = vtpm_recognise,
 };
 
 const struct tee tee_vtpm = {

@@ -9,6 +9,7 @@
 	X(DENY_VTPM_AK_ATTRIBUTES, "vtpm.ak-attributes")                                           \
 	X(DENY_VTPM_AK_MISMATCH, "vtpm.ak-mismatch")                                               \
 	X(DENY_VTPM_AK_UNTRUSTED, "vtpm.ak-untrusted")                                             \
+	X(DENY_VTPM_AK_CERTIFICATE, "vtpm.ak-certificate")                                         \
 	X(DENY_VTPM_ACTIVATION, "vtpm.activation")                                                 \
 	X(DENY_VTPM_QUOTE_SIGNATURE, "vtpm.quote-signature")                                       \
 	X(DENY_VTPM_QUOTE_MALFORMED, "vtpm.quote-malformed")                                       \

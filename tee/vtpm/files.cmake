@@ -1,0 +1,14 @@
+set(FILES
+	pcrs.c
+	tpm2.c
+	tpm2_credential.c
+	vtpm_attestation.c
+	vtpm_cert.c
+	vtpm_challenge.c
+	vtpm_events.c
+	vtpm_evidence.c
+	vtpm_files.c
+	vtpm_log.c
+	vtpm_quote.c
+	vtpm_verify.c
+)
