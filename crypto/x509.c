@@ -122,6 +122,13 @@ static RESULT list_parse_pem(struct bytes pem, struct x509_list *list)
 	return OK;
 }
 
+static bool is_pem(struct bytes in)
+{
+	static const char begin[] = "-----BEGIN ";
+
+	return in.n > 0 && memmem(in.p, in.n, begin, strlen(begin));
+}
+
 static RESULT list_parse_der(struct bytes der, struct x509_list *list)
 {
 	struct reader r = rd_of(der);
@@ -134,12 +141,38 @@ static RESULT list_parse_der(struct bytes der, struct x509_list *list)
 	return OK;
 }
 
+/* The first of a chain is enough when the others are at hand already: parsing a certificate costs
+ * as much as verifying its signature. */
+RESULT x509_parse_first(struct bytes in, struct x509 **ret_cert)
+{
+	AUTO(x509_list_done) struct x509_list found = { 0 };
+	struct reader r = rd_of(in);
+	struct bytes one;
+
+	if (is_pem(in)) {
+		AUTO(BIO_free_allp)
+		BIO *bio = in.n <= INT_MAX ? BIO_new_mem_buf(in.p, (int)in.n) : NULL;
+		bool more;
+
+		if (!bio)
+			return ossl_error(ERR_NOMEM, "PEM certificate");
+		TRY(list_add_pem(&found, bio, &more));
+	} else {
+		TRY(der_next(&r, &one));
+		TRY(list_add(&found, one));
+	}
+	if (found.n == 0)
+		return err_new(ERR_FORMAT, "certificates: none found");
+	*ret_cert = TAKE(found.v[0]);
+	found.n = 0;
+	return OK;
+}
+
 RESULT x509_list_parse(struct bytes in, struct x509_list *list)
 {
-	static const char begin[] = "-----BEGIN ";
 	AUTO(x509_list_done) struct x509_list found = { 0 };
 
-	if (in.n > 0 && memmem(in.p, in.n, begin, strlen(begin)))
+	if (is_pem(in))
 		TRY(list_parse_pem(in, &found));
 	else
 		TRY(list_parse_der(in, &found));
@@ -220,9 +253,10 @@ RESULT x509_copy(const struct x509 *c, struct x509 **ret_cert)
 		return err_new(ERR_NOMEM, "certificate");
 	copy->not_before = c->not_before;
 	copy->not_after = c->not_after;
-	copy->cert = X509_dup(c->cert);
-	if (!copy->cert)
+	/* Nothing here changes a certificate, so that copies may share one. */
+	if (X509_up_ref(c->cert) != 1)
 		return ossl_error(ERR_NOMEM, "certificate");
+	copy->cert = c->cert;
 	*ret_cert = TAKE(copy);
 	return OK;
 }

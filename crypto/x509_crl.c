@@ -13,6 +13,7 @@ OSSL_FREEP(X509_CRL, X509_CRL_free)
 struct x509_crl {
 	X509_CRL *crl;
 	int64_t this_update, next_update;
+	X509 *signer; /* whose signature was found to hold; NULL: not known yet */
 };
 
 enum {
@@ -24,6 +25,7 @@ void x509_crl_free(struct x509_crl *c)
 	if (!c)
 		return;
 	X509_CRL_free(c->crl);
+	X509_free(c->signer);
 	free(c);
 }
 
@@ -178,16 +180,32 @@ static RESULT check_extensions(const struct x509_crl *c)
 	return OK;
 }
 
+/* Several certificates of an issuer are judged by one list, and a broker judges many. */
+static bool signature_holds(const struct x509_crl *c, const struct x509 *issuer)
+{
+	struct x509_crl *remember = (struct x509_crl *)(uintptr_t)c;
+	EVP_PKEY *key = X509_get0_pubkey(issuer->cert);
+
+	if (c->signer && X509_cmp(c->signer, issuer->cert) == 0)
+		return true;
+	if (!key || X509_CRL_verify(c->crl, key) != 1)
+		return false;
+	if (X509_up_ref(issuer->cert) == 1) {
+		X509_free(c->signer);
+		remember->signer = issuer->cert;
+	}
+	return true;
+}
+
 RESULT x509_crl_verify(const struct x509_crl *c, const struct x509 *issuer, int64_t now)
 {
 	char name[X509_NAME_SIZE];
-	EVP_PKEY *key = X509_get0_pubkey(issuer->cert);
 
 	if (X509_NAME_cmp(X509_CRL_get_issuer(c->crl), X509_get_subject_name(issuer->cert)) != 0) {
 		x509_name_text(X509_get_subject_name(issuer->cert), name, sizeof(name));
 		return refuse(c, "crl.issuer", name, "another");
 	}
-	if (!key || X509_CRL_verify(c->crl, key) != 1)
+	if (!signature_holds(c, issuer))
 		return refuse(c, "crl.signature", "the issuer's signature", "another");
 	TRY(check_dates(c, now));
 	return check_extensions(c);

@@ -25,7 +25,8 @@ RESULT batch_json(struct collateral_batch *b, struct bytes file);
 RESULT batch_sev(struct collateral_batch *b, struct bytes file);
 
 /*
- * The exact text of member `name` of a JSON object: from the '{' of its value to the matching '}',
- * as it was received. For signatures, which cover these bytes. The object must be valid JSON.
+ * The exact text of member `name` of a JSON object, as it was received: an object from its '{' to
+ * the matching '}', or a string with its quotes. For signatures, which cover these bytes. The
+ * object must be valid JSON.
  */
 RESULT json_member_text(struct bytes object, const char *name, struct bytes *ret_text);

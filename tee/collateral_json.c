@@ -80,8 +80,8 @@ RESULT json_member_text(struct bytes object, const char *name, struct bytes *ret
 		if (end > object.n)
 			break;
 		if (is_name(object, key, key_end, name)) {
-			if (object.p[value] != '{')
-				return err_new(ERR_FORMAT, "%s: not an object", name);
+			if (object.p[value] != '{' && object.p[value] != '"')
+				return err_new(ERR_FORMAT, "%s: not an object or a string", name);
 			*ret_text = bytes_of(object.p + value, end - value);
 			return OK;
 		}

@@ -9,6 +9,7 @@ enum {
 	CHAIN_LENGTH = 3, /* PCK, its CA, the root */
 	NAME_SIZE = 160,
 	EXTENSION_MAX = 4096,
+	ROOT_MAX = 4096,
 };
 
 static const char sgx_extension[] = "1.2.840.113741.1.13.1";
@@ -54,6 +55,19 @@ static const struct x509 *pck_of_collateral(
 	return NULL;
 }
 
+/* Only the leaf as long as that is enough: the collateral has the others parsed already. */
+static RESULT parse_own(const struct tdx_quote *q, struct tdx_chain *chain)
+{
+	TRY(x509_parse_first(q->cert_data, &chain->own.v[0]));
+	chain->own.n = 1;
+	if (has_sgx_extension(chain->own.v[0])) {
+		chain->rest = q->cert_data;
+		return OK;
+	}
+	x509_list_done(&chain->own);
+	return x509_list_parse(q->cert_data, &chain->own);
+}
+
 static const struct x509 *find_pck(const struct tee_verify_input *in, const struct tdx_quote *q,
 	struct checks *checks, struct tdx_chain *chain)
 {
@@ -61,7 +75,7 @@ static const struct x509 *find_pck(const struct tee_verify_input *in, const stru
 	bool inside = q->cert_type == CERT_PCK_CHAIN || q->cert_type == CERT_PCK_LEAF;
 	char type[48];
 
-	if (inside && !failed(x509_list_parse(q->cert_data, &chain->own)))
+	if (inside && !failed(parse_own(q, chain)))
 		return tdx_pck_of(&chain->own);
 	const struct x509 *beside = pck_of_collateral(in, q);
 	if (beside) {
@@ -88,11 +102,34 @@ static void gather(const struct tee_verify_input *in, const struct tdx_chain *ch
 	*ret_untrusted = all;
 }
 
+static bool is_intel_root(const struct x509 *c)
+{
+	AUTO(buf_done) struct buf der = BUF_INIT(ROOT_MAX);
+
+	return !failed(x509_der(c, &der)) && bytes_equal(buf_bytes(&der), tdx_intel_root());
+}
+
+/* Parsed already as a rule, since everybody sends it along. */
+static RESULT intel_root(
+	const struct x509_list *at_hand, struct tdx_chain *chain, struct x509 **ret_borrowed)
+{
+	for (size_t i = 0; i < at_hand->n; i++)
+		if (x509_is_self_issued(at_hand->v[i]) && is_intel_root(at_hand->v[i])) {
+			*ret_borrowed = at_hand->v[i];
+			return OK;
+		}
+	if (chain->own.n == X509_CERTS_MAX)
+		return err_new(ERR_LIMIT, "certificates of the quote: too many");
+	TRY(x509_parse_der(tdx_intel_root(), &chain->own.v[chain->own.n]));
+	*ret_borrowed = chain->own.v[chain->own.n++];
+	return OK;
+}
+
 /* Intel's root unless the operator names others; then the roots of simulated platforms. */
-static RESULT verify(const struct tee_verify_input *in, struct tdx_chain *chain,
+static RESULT verify_with(const struct tee_verify_input *in, struct tdx_chain *chain,
 	const struct x509 *pck, struct x509_list *ret_path)
 {
-	struct x509_list untrusted, builtin = { 0 };
+	struct x509_list untrusted, builtin = { .n = 1 };
 	struct x509_verify v = { .leaf = pck, .untrusted = &untrusted, .now = in->now };
 	struct err_saved first;
 
@@ -100,11 +137,7 @@ static RESULT verify(const struct tee_verify_input *in, struct tdx_chain *chain,
 	if (in->anchors && in->anchors->vendor.n > 0) {
 		v.anchors = &in->anchors->vendor;
 	} else {
-		if (chain->own.n == X509_CERTS_MAX)
-			return err_new(ERR_LIMIT, "certificates of the quote: too many");
-		TRY(x509_parse_der(tdx_intel_root(), &builtin.v[0]));
-		builtin.n = 1;
-		chain->own.v[chain->own.n++] = builtin.v[0];
+		TRY(intel_root(&untrusted, chain, &builtin.v[0]));
 		v.anchors = &builtin;
 	}
 	struct err e = x509_verify_chain(&v, ret_path);
@@ -116,6 +149,17 @@ static RESULT verify(const struct tee_verify_input *in, struct tdx_chain *chain,
 		return err_restore(&first);
 	chain->simulated = true;
 	return OK;
+}
+
+static RESULT verify(const struct tee_verify_input *in, struct tdx_chain *chain,
+	const struct x509 *pck, struct x509_list *ret_path)
+{
+	struct err e = verify_with(in, chain, pck, ret_path);
+
+	if (!failed(e) || chain->rest.n == 0)
+		return e;
+	TRY(x509_list_parse(chain->rest, &chain->own));
+	return verify_with(in, chain, pck, ret_path);
 }
 
 /* Intel's root has issued more than PCK CAs. */

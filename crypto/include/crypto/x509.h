@@ -18,6 +18,8 @@ struct x509_list {
 RESULT x509_parse_der(struct bytes der, struct x509 **ret_cert);
 /* One or more PEM or DER certificates appended to the list. */
 RESULT x509_list_parse(struct bytes pem_or_der, struct x509_list *list);
+/* The first of one or more; the rest is not looked at. */
+RESULT x509_parse_first(struct bytes pem_or_der, struct x509 **ret_cert);
 void x509_free(struct x509 *c);
 void x509_freep(struct x509 **c);
 void x509_list_done(struct x509_list *l);
@@ -91,7 +93,8 @@ RESULT x509_crl_entry(
 	const struct x509_crl *c, size_t i, char *serial, size_t size, int64_t *ret_when);
 int64_t x509_crl_this_update(const struct x509_crl *c);
 int64_t x509_crl_next_update(const struct x509_crl *c);
-/* Of the issuer's name, signed by it and current. Denials "crl.issuer", "crl.signature",
+/* Of the issuer's name, signed by it and current; a signature is verified once and remembered, so a
+ * list must not be verified by two threads at once. Denials "crl.issuer", "crl.signature",
  * "crl.expired", "crl.not-yet-valid", "crl.critical-extension"; a list without nextUpdate is
  * malformed. */
 RESULT x509_crl_verify(const struct x509_crl *c, const struct x509 *issuer, int64_t now);
