@@ -35,10 +35,24 @@ static const struct {
 };
 
 /* ---- details ---- */
+/* Without NULs, which a string of our own JSON reader cannot hold. */
+static void write_str(struct json_writer *w, const char *name, struct bytes text)
+{
+	AUTO(buf_done) struct buf clean = BUF_INIT(TEXT_MAX);
+
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] != 0)
+			buf_u8(&clean, text.p[i]);
+	if (clean.bad != ERR_OK && w->out->bad == ERR_OK)
+		w->out->bad = clean.bad;
+	if (name)
+		jw_key(w, name);
+	jw_bytes_str(w, buf_bytes(&clean));
+}
+
 static void write_text(struct json_writer *w, struct bytes text)
 {
-	jw_key(w, "string");
-	jw_bytes_str(w, text);
+	write_str(w, "string", text);
 }
 
 static void write_utf8(struct json_writer *w, struct bytes data)
@@ -129,11 +143,12 @@ static void write_content(struct json_writer *w, struct bytes content)
 {
 	AUTO(json_freep) struct json *j = NULL;
 
+	if (failed(json_parse(content, &j)) || !nested_within(j, CONTENT_DEPTH)) {
+		write_str(w, "content", content);
+		return;
+	}
 	jw_key(w, "content");
-	if (failed(json_parse(content, &j)) || !nested_within(j, CONTENT_DEPTH))
-		jw_bytes_str(w, content);
-	else
-		jw_json(w, j);
+	jw_json(w, j);
 }
 
 static void write_aael(struct json_writer *w, struct bytes text)
@@ -148,10 +163,8 @@ static void write_aael(struct json_writer *w, struct bytes text)
 	size_t content = (size_t)(two - text.p) + 1;
 	jw_key(w, "data");
 	jw_object(w);
-	jw_key(w, "domain");
-	jw_bytes_str(w, bytes_of(text.p, at - 1));
-	jw_key(w, "operation");
-	jw_bytes_str(w, bytes_of(text.p + at, content - 1 - at));
+	write_str(w, "domain", bytes_of(text.p, at - 1));
+	write_str(w, "operation", bytes_of(text.p + at, content - 1 - at));
 	write_content(w, bytes_of(text.p + content, text.n - content));
 	jw_object_end(w);
 }
@@ -196,8 +209,7 @@ static struct err write_variable(struct json_writer *w, struct bytes data)
 	utf16le_text(utf16, &name);
 	TRY(buf_end(&guid, "event"));
 	TRY(buf_end(&name, "event"));
-	jw_key(w, "unicode_name");
-	jw_bytes_str(w, buf_bytes(&name));
+	write_str(w, "unicode_name", buf_bytes(&name));
 	jw_ku64(w, "unicode_name_length", name_n);
 	jw_kbase64(w, "variable_data", value);
 	jw_ku64(w, "variable_data_length", n);
@@ -250,7 +262,7 @@ static struct err write_image(struct json_writer *w, struct bytes data)
 		if (!next_node(&path, &type, &subtype, &node))
 			break;
 		TRY(device_path_text(type, subtype, node, &text));
-		jw_bytes_str(w, buf_bytes(&text));
+		write_str(w, NULL, buf_bytes(&text));
 	}
 	jw_array_end(w);
 	return OK;

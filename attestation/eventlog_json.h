@@ -11,7 +11,8 @@
 /*
  * An array with an object for each event: "details", "digest_matches_event" (each digest is that of
  * the event's data), "digests", "event" (base64), "index", "type_name". An event whose data do not
- * have the form of its type has empty details, where Trustee refuses the whole evidence.
+ * have the form of its type has empty details, where Trustee refuses the whole evidence, and texts
+ * lose their NULs.
  */
 RESULT eventlog_write_json(const struct eventlog *l, struct json_writer *w);
 

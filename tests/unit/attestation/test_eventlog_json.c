@@ -94,6 +94,7 @@ static void test_details(void **state)
 		{ EV_ACTION, "", "{\"string\":\"\"}" },
 		{ EV_EFI_ACTION, "0f", "{\"string\":\"\\u000f\"}" },
 		{ EV_POST_CODE, "ff", "{}" },
+		{ EV_POST_CODE, "61006200", "{\"string\":\"ab\"}" },
 		{ EV_EFI_HANDOFF_TABLES2, "0361620001", "{\"string\":\"ab\"}" },
 		{ EV_EFI_HANDOFF_TABLES2, "036162", "{\"string\":\"ab\"}" },
 		{ EV_EFI_HANDOFF_TABLES2, "", "{}" },
