@@ -90,3 +90,48 @@ RESULT key_oaep_decrypt(const struct key *k, enum digest_alg hash, struct bytes 
 	*ret_plain = TAKE(plain);
 	return OK;
 }
+
+static RESULT pkcs1_new(const struct key *k, int (*init)(EVP_PKEY_CTX *, const OSSL_PARAM *),
+	EVP_PKEY_CTX **ret_ctx)
+{
+	AUTO(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(k->pkey, NULL);
+
+	if (k->type != KEY_RSA)
+		return err_new(ERR_UNSUPPORTED, "RSAES-PKCS1-v1_5: not an RSA key");
+	if (!ctx || init(ctx, NULL) != 1 ||
+		EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1)
+		return ossl_error(ERR_CRYPTO, "RSAES-PKCS1-v1_5");
+	*ret_ctx = TAKE(ctx);
+	return OK;
+}
+
+RESULT key_pkcs1_encrypt(const struct key *k, struct bytes plain, struct buf *out)
+{
+	AUTO(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
+	uint8_t cipher[RSA_BITS_MAX / 8];
+	size_t n = sizeof(cipher);
+
+	TRY(pkcs1_new(k, EVP_PKEY_encrypt_init_ex, &ctx));
+	if (EVP_PKEY_encrypt(ctx, cipher, &n, plain.p, plain.n) != 1)
+		return ossl_error(ERR_CRYPTO, "RSAES-PKCS1-v1_5");
+	buf_put(out, bytes_of(cipher, n));
+	return buf_end(out, "RSAES-PKCS1-v1_5");
+}
+
+RESULT key_pkcs1_decrypt(
+	const struct key *k, struct bytes cipher, size_t n, struct secret **ret_plain)
+{
+	AUTO(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
+	AUTO(secret_freep) struct secret *plain = NULL;
+	size_t got = RSA_BITS_MAX / 8;
+
+	if (!k->is_private)
+		return err_new(ERR_STATE, "RSAES-PKCS1-v1_5: only the public key is known");
+	TRY(pkcs1_new(k, EVP_PKEY_decrypt_init_ex, &ctx));
+	TRY(secret_new(got, &plain));
+	if (EVP_PKEY_decrypt(ctx, secret_data(plain), &got, cipher.p, cipher.n) != 1 || got != n)
+		return ossl_refuse(ERR_UNVERIFIED, "RSAES-PKCS1-v1_5: decryption");
+	secret_truncate(plain, n);
+	*ret_plain = TAKE(plain);
+	return OK;
+}

@@ -219,6 +219,36 @@ void x509_serial(const struct x509 *c, char *to, size_t size)
 	x509_serial_text(X509_get0_serialNumber(c->cert), to, size);
 }
 
+RESULT x509_attributes(
+	const X509_NAME *name, struct x509_attribute v[X509_ATTRIBUTES_MAX], size_t *ret_n)
+{
+	int n = X509_NAME_entry_count(name);
+
+	if (n < 0 || n > X509_ATTRIBUTES_MAX)
+		return err_new(ERR_LIMIT, "name: more than %d attributes", X509_ATTRIBUTES_MAX);
+	for (int i = 0; i < n; i++) {
+		const X509_NAME_ENTRY *e = X509_NAME_get_entry(name, i);
+		int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(e));
+		uint8_t *utf8 = NULL;
+		int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(e));
+		if (len < 0)
+			return ossl_error(ERR_FORMAT, "name");
+		(void)snprintf(v[i].type, sizeof(v[i].type), "%s",
+			nid == NID_undef ? "?" : OBJ_nid2sn(nid));
+		(void)snprintf(v[i].value, sizeof(v[i].value), "%.*s", len, (const char *)utf8);
+		OPENSSL_free(utf8);
+	}
+	*ret_n = (size_t)n;
+	return OK;
+}
+
+RESULT x509_name_attributes(const struct x509 *c, bool issuer,
+	struct x509_attribute v[X509_ATTRIBUTES_MAX], size_t *ret_n)
+{
+	return x509_attributes(
+		issuer ? X509_get_issuer_name(c->cert) : X509_get_subject_name(c->cert), v, ret_n);
+}
+
 bool x509_names_issuer(const struct x509 *c, const struct x509 *issuer)
 {
 	return X509_NAME_cmp(X509_get_issuer_name(c->cert), X509_get_subject_name(issuer->cert)) ==

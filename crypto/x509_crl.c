@@ -1,3 +1,4 @@
+#include "key_internal.h"
 #include "x509_internal.h"
 
 #include <limits.h>
@@ -195,6 +196,28 @@ static bool signature_holds(const struct x509_crl *c, const struct x509 *issuer)
 		remember->signer = issuer->cert;
 	}
 	return true;
+}
+
+RESULT x509_crl_verify_key(const struct x509_crl *c, const struct key *issuer, int64_t now)
+{
+	if (X509_CRL_verify(c->crl, issuer->pkey) != 1)
+		return refuse(c, "crl.signature", "the issuer's signature", "another");
+	TRY(check_dates(c, now));
+	return check_extensions(c);
+}
+
+bool x509_crl_lists(const struct x509_crl *c, const struct x509 *cert)
+{
+	X509_REVOKED *entry = NULL;
+
+	/* 2: listed as "remove from CRL". */
+	return X509_CRL_get0_by_serial(c->crl, &entry, X509_get0_serialNumber(cert->cert)) == 1;
+}
+
+RESULT x509_crl_issuer_attributes(
+	const struct x509_crl *c, struct x509_attribute v[X509_ATTRIBUTES_MAX], size_t *ret_n)
+{
+	return x509_attributes(X509_CRL_get_issuer(c->crl), v, ret_n);
 }
 
 RESULT x509_crl_verify(const struct x509_crl *c, const struct x509 *issuer, int64_t now)

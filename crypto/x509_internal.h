@@ -37,3 +37,5 @@ RESULT x509_signing(const struct key *k, const struct x509 *issuer, bool pss, EV
 RESULT x509_oid(const char *dotted, ASN1_OBJECT **ret_oid);
 /* Lower-case hex without leading zeroes, cut to the size. */
 void x509_serial_text(const ASN1_INTEGER *serial, char *to, size_t size);
+RESULT x509_attributes(
+	const X509_NAME *name, struct x509_attribute v[X509_ATTRIBUTES_MAX], size_t *ret_n);

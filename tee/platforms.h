@@ -8,6 +8,7 @@ extern const struct tee tee_sample;
 extern const struct tee tee_tdx;
 extern const struct tee tee_sgx;
 extern const struct tee tee_snp;
+extern const struct tee tee_se;
 extern const struct tee tee_cca;
 extern const struct tee tee_csv;
 extern const struct tee tee_nvgpu;
@@ -19,6 +20,7 @@ extern const struct tee_format snp_formats[];
 extern const struct tee_format tdx_formats[];
 extern const struct tee_format csv_formats[];
 extern const struct tee_format nvgpu_formats[];
+extern const struct tee_format se_formats[];
 extern const struct tee_format collateral_formats[];
 
 /* Codes with their meaning, in folders' own tables ended by .text NULL. */
@@ -29,6 +31,7 @@ struct tee_code {
 };
 extern const struct tee_code snp_codes[];
 extern const struct tee_code tdx_codes[];
+extern const struct tee_code se_codes[];
 
 /* Guest halves (library tee-guest). */
 extern const struct tee_guest_ops vtpm_guest_ops;

@@ -14,6 +14,7 @@ static const struct tee *const tees[] = {
 	&tee_nvgpu,
 	&tee_sample,
 	&tee_snp,
+	&tee_se,
 	&tee_tdx,
 	&tee_sgx,
 };
@@ -24,12 +25,14 @@ static const struct tee_format *const formats[] = {
 	nvgpu_formats,
 	snp_formats,
 	tdx_formats,
+	se_formats,
 	NULL,
 	collateral_formats,
 };
 static const struct tee_code *const codes[] = {
 	snp_codes,
 	tdx_codes,
+	se_codes,
 	NULL,
 };
 

@@ -76,3 +76,10 @@ RESULT key_oaep_encrypt(const struct key *k, enum digest_alg hash, struct bytes 
 	struct bytes plain, struct buf *out);
 RESULT key_oaep_decrypt(const struct key *k, enum digest_alg hash, struct bytes label,
 	struct bytes cipher, struct secret **ret_plain);
+/*
+ * RSAES-PKCS1-v1_5 of exactly n bytes. Any failure is the same ERR_UNVERIFIED: whoever can tell a
+ * wrong padding from a wrong content can decrypt (Bleichenbacher).
+ */
+RESULT key_pkcs1_encrypt(const struct key *k, struct bytes plain, struct buf *out);
+RESULT key_pkcs1_decrypt(
+	const struct key *k, struct bytes cipher, size_t n, struct secret **ret_plain);

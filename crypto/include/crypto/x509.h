@@ -7,7 +7,8 @@ enum {
 	X509_CERTS_MAX = 32
 };
 
-struct x509; /* one certificate */
+struct x509;	 /* one certificate */
+struct x509_crl; /* one revocation list */
 
 struct x509_list {
 	struct x509 *v[X509_CERTS_MAX];
@@ -27,6 +28,18 @@ void x509_list_done(struct x509_list *l);
 /* Names in RFC 2253 form, cut to the size. */
 void x509_subject(const struct x509 *c, char *to, size_t size);
 void x509_issuer(const struct x509 *c, char *to, size_t size);
+/* One attribute of a name: "CN", "OU", ... and its UTF-8 text, cut to the size. */
+struct x509_attribute {
+	char type[16], value[128];
+};
+enum {
+	X509_ATTRIBUTES_MAX = 16
+};
+/* Of a certificate's subject, or its issuer; ERR_LIMIT. */
+RESULT x509_name_attributes(const struct x509 *c, bool issuer,
+	struct x509_attribute v[X509_ATTRIBUTES_MAX], size_t *ret_n);
+RESULT x509_crl_issuer_attributes(
+	const struct x509_crl *c, struct x509_attribute v[X509_ATTRIBUTES_MAX], size_t *ret_n);
 /* Serial number in lower-case hex without leading zeroes ("0" for zero), cut to the size. */
 void x509_serial(const struct x509 *c, char *to, size_t size);
 /* Names alone: `c` says that `issuer` issued it. */
@@ -76,7 +89,6 @@ RESULT x509_verify(const struct x509_verify *v);
 RESULT x509_verify_chain(const struct x509_verify *v, struct x509_list *ret_borrowed);
 
 /* ---- revocation lists, RFC 5280 section 5 ---- */
-struct x509_crl;
 /* One PEM or DER list; no trust. */
 RESULT x509_crl_parse(struct bytes pem_or_der, struct x509_crl **ret_crl);
 void x509_crl_free(struct x509_crl *c);
@@ -98,6 +110,10 @@ int64_t x509_crl_next_update(const struct x509_crl *c);
  * "crl.expired", "crl.not-yet-valid", "crl.critical-extension"; a list without nextUpdate is
  * malformed. */
 RESULT x509_crl_verify(const struct x509_crl *c, const struct x509 *issuer, int64_t now);
+/* The same for lists whose issuer's name the caller judges (IBM's differ in the locality). */
+RESULT x509_crl_verify_key(const struct x509_crl *c, const struct key *issuer, int64_t now);
+/* The serial number alone is listed. */
+bool x509_crl_lists(const struct x509_crl *c, const struct x509 *cert);
 /* For a verified list. Denials "certificate.revoked", and "crl.issuer" when the certificate is of
  * another issuer. */
 RESULT x509_crl_check(const struct x509_crl *c, const struct x509 *cert);

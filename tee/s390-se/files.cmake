@@ -1,0 +1,11 @@
+set(FILES
+	roots.c
+	se_add_secret.c
+	se_describe.c
+	se_exchange.c
+	se_header.c
+	se_hkd.c
+	se_keys.c
+	se_request.c
+	se_verify.c
+)
