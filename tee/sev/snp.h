@@ -10,6 +10,7 @@ enum {
 	SNP_REPORT_SIZE = 1184,
 	SNP_SIGNED_SIZE = 0x2a0,
 	SNP_CHIP_ID_SIZE = 64,
+	SNP_CSP_ID_SIZE = 64,
 	SNP_VMPL_HOST = 0xffffffff,
 };
 
@@ -74,8 +75,9 @@ struct snp_report {
 	uint64_t launch_mit_vector, current_mit_vector; /* version 5 */
 	struct bytes r, s;				/* 72 bytes each, little-endian; views */
 	struct bytes signed_bytes;			/* view */
-	enum snp_product product; /* by family and model; version 2: Turin by its chip id, else
-				   * SNP_UNKNOWN and told by the certificate's issuer */
+	enum snp_product product;     /* by family and model; version 2: Turin by its chip id, else
+				       * SNP_UNKNOWN until snp_check_report() */
+	char csp_id[SNP_CSP_ID_SIZE]; /* by snp_check_report(): of a VLEK, the provider; else "" */
 };
 /* Exactly SNP_REPORT_SIZE bytes; reserved bytes must be zero. ERR_FORMAT names field and offset. */
 RESULT snp_report_parse(struct bytes in, struct snp_report *ret_report);
@@ -85,10 +87,13 @@ RESULT snp_report_parse(struct bytes in, struct snp_report *ret_report);
  * the collateral, the built-in AMD roots or in->anchors), revocation, TCB and chip id against the
  * certificate, the signature, policy bits, VMPL, minimum TCB. Not: report_data, host_data,
  * measurement. `certs` may be NULL. Failures are rows in `checks`; *ret_simulated: the chain ended
- * in a software root.
+ * in a software root. What only the certificate knows is put into the report: csp_id, and in
+ * version 2 the product, with the parts of the TCBs as that product has them.
  */
-RESULT snp_check_report(const struct tee_verify_input *in, const struct snp_report *report,
+RESULT snp_check_report(const struct tee_verify_input *in, struct snp_report *report,
 	const struct x509_list *certs, struct checks *checks, bool *ret_simulated);
+/* The parts of all TCBs by the layout of that product. */
+void snp_report_set_product(struct snp_report *report, enum snp_product product);
 /* Trustee's claim names under `prefix` ("snp"), and those that Trustee leaves out. */
 void snp_report_claims(const struct snp_report *report, const char *prefix, struct claims *claims);
 /* All rows of a report, for `sealpod inspect`. */

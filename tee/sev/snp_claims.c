@@ -85,6 +85,8 @@ static void put_identity(struct out *o, const struct snp_report *r)
 	claims_u64(o->claims, name(o, "guest_svn", ""), r->guest_svn);
 	claims_u64(o->claims, name(o, "vmpl", ""), r->vmpl);
 	claims_str(o->claims, name(o, "product", ""), snp_product_name(r->product));
+	if (r->csp_id[0])
+		claims_str(o->claims, name(o, "csp_id", ""), r->csp_id);
 	claims_hex(o->claims, name(o, "measurement", ""), BYTES_OF(r->measurement));
 	claims_hex(o->claims, name(o, "chip_id", ""), BYTES_OF(r->chip_id));
 	claims_hex(o->claims, name(o, "family_id", ""), BYTES_OF(r->family_id));

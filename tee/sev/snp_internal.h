@@ -12,7 +12,7 @@ struct snp_vek {
 	bool has_fmc;
 	uint8_t hwid[SNP_CHIP_ID_SIZE];
 	size_t hwid_n; /* 0: none (VLEK); 8 on Turin, else 64 */
-	char csp_id[64];
+	char csp_id[SNP_CSP_ID_SIZE];
 };
 /* By its names and AMD's extensions; ERR_FORMAT when they are not as AMD makes them. */
 RESULT snp_vek_parse(const struct x509 *cert, struct snp_vek *ret_vek);

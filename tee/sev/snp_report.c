@@ -173,6 +173,16 @@ static enum snp_product infer_product(const struct snp_report *s)
 									   : SNP_UNKNOWN;
 }
 
+void snp_report_set_product(struct snp_report *report, enum snp_product product)
+{
+	struct snp_tcb *tcbs[] = { &report->current_tcb, &report->reported_tcb,
+		&report->committed_tcb, &report->launch_tcb };
+
+	report->product = product;
+	for (size_t i = 0; i < ARRAY_LEN(tcbs); i++)
+		*tcbs[i] = snp_tcb_of(tcbs[i]->raw, product);
+}
+
 RESULT snp_report_parse(struct bytes in, struct snp_report *ret_report)
 {
 	struct reader r = rd_of(in);
@@ -187,11 +197,7 @@ RESULT snp_report_parse(struct bytes in, struct snp_report *ret_report)
 	TRY(parse_signature(&r, &s));
 	TRY(rd_end(&r, "SNP report"));
 	s.signed_bytes = bytes_of(in.p, SNP_SIGNED_SIZE);
-	s.product = infer_product(&s);
-	s.current_tcb = snp_tcb_of(s.current_tcb.raw, s.product);
-	s.reported_tcb = snp_tcb_of(s.reported_tcb.raw, s.product);
-	s.committed_tcb = snp_tcb_of(s.committed_tcb.raw, s.product);
-	s.launch_tcb = snp_tcb_of(s.launch_tcb.raw, s.product);
+	snp_report_set_product(&s, infer_product(&s));
 	*ret_report = s;
 	return OK;
 }

@@ -10,6 +10,7 @@ enum {
 	NUMBER_SIZE = 48,
 	TEXT_MAX = 128,
 	ALGO_ECDSA_P384_SHA384 = 1,
+	VERSION_CPUID = 3,
 };
 
 /* ---- the certificate of the key that signed ---- */
@@ -242,11 +243,9 @@ static void check_chip(const struct snp_vek *vek, const struct snp_report *r, st
 
 static void check_product(const struct snp_vek *vek, const struct snp_report *r, struct checks *c)
 {
-	enum snp_product said =
-		r->product == SNP_UNKNOWN && r->version < 3 ? vek->product : r->product;
-
-	(void)check_that(c, said != SNP_UNKNOWN && said == vek->product, DENY_SNP_PRODUCT,
-		"product", snp_product_name(vek->product), snp_product_name(said));
+	(void)check_that(c, r->product != SNP_UNKNOWN && r->product == vek->product,
+		DENY_SNP_PRODUCT, "product", snp_product_name(vek->product),
+		snp_product_name(r->product));
 }
 
 static void check_kind(const struct snp_vek *vek, const struct snp_report *r, struct checks *c)
@@ -315,7 +314,8 @@ static void check_order(const struct snp_report *r, enum snp_product product, st
 	tcb_text(&committed, low);
 	(void)check_that(c, at_most(&committed, &current), DENY_SNP_TCB_ORDER,
 		"committed TCB is at most the current", high, low);
-	if (committed.raw != current.raw)
+	if (committed.raw != current.raw ||
+		memcmp(&r->committed, &r->current, sizeof(r->current)) != 0)
 		check_skip(c, "firmware is committed", "provisional: the host may still go back");
 }
 
@@ -375,7 +375,9 @@ static RESULT check_minimum(const struct tee_verify_input *in, const struct snp_
 		uint64_t want;
 		uint8_t part;
 		TRY(min_part(rules->v[i], &t, &part));
-		TRY(str_to_u64(number + 1, UINT32_MAX, "minimum TCB", &want));
+		struct err e = str_to_u64(number + 1, UINT8_MAX, "minimum TCB", &want);
+		if (failed(e)) /* the policy is wrong, not the evidence */
+			return err_new(ERR_USAGE, "minimum TCB '%.64s': not 0 to 255", rules->v[i]);
 		(void)snprintf(what, sizeof(what), "minimum TCB: %.*s", (int)(number - rules->v[i]),
 			rules->v[i]);
 		(void)snprintf(got, sizeof(got), "%u", part);
@@ -384,7 +386,15 @@ static RESULT check_minimum(const struct tee_verify_input *in, const struct snp_
 	return OK;
 }
 
-RESULT snp_check_report(const struct tee_verify_input *in, const struct snp_report *report,
+/* What only the certificate knows. */
+static void adopt(const struct snp_vek *vek, struct snp_report *r)
+{
+	if (r->product == SNP_UNKNOWN && r->version < VERSION_CPUID)
+		snp_report_set_product(r, vek->product);
+	memcpy(r->csp_id, vek->csp_id, sizeof(r->csp_id));
+}
+
+RESULT snp_check_report(const struct tee_verify_input *in, struct snp_report *report,
 	const struct x509_list *certs, struct checks *checks, bool *ret_simulated)
 {
 	bool simulated = false;
@@ -392,6 +402,7 @@ RESULT snp_check_report(const struct tee_verify_input *in, const struct snp_repo
 
 	if (!choose_vek(in, report, certs, checks, &vek))
 		return OK;
+	adopt(&vek, report);
 	check_kind(&vek, report, checks);
 	check_product(&vek, report, checks);
 	TRY(check_chain(in, &vek, certs, checks, &simulated));
