@@ -185,6 +185,24 @@ static void check_register(
 		(void)check_bytes(checks, DENY_CSV_EVENT_LOG, what, r->rtmr[i], digest_bytes(&d));
 }
 
+/* Events of other registers would be believed without proof. */
+static bool indices_fit(const struct eventlog *log, struct checks *checks)
+{
+	char shown[64];
+
+	for (size_t i = 0; i < log->n; i++) {
+		const struct event *e = &log->v[i];
+
+		if (e->type == EV_NO_ACTION ||
+			(e->pcr >= LOG_REGISTERS_FIRST && e->pcr < CSV_RTMRS))
+			continue;
+		(void)snprintf(shown, sizeof(shown), "event %zu is of register %u", i + 1, e->pcr);
+		check_fail(checks, DENY_CSV_EVENT_LOG, "event log", "registers 1 to 4", shown);
+		return false;
+	}
+	return true;
+}
+
 static void check_event_log(const struct tee_verify_input *in, const struct csv_evidence *e,
 	const struct csv_report *r, struct checks *checks)
 {
@@ -203,6 +221,8 @@ static void check_event_log(const struct tee_verify_input *in, const struct csv_
 		(void)check_result(checks, parsed, DENY_CSV_EVENT_LOG, "event log");
 		return;
 	}
+	if (!indices_fit(&log, checks))
+		return;
 	for (uint32_t i = LOG_REGISTERS_FIRST; i < CSV_RTMRS; i++)
 		check_register(&log, r, i, checks);
 }

@@ -1,6 +1,8 @@
 #include "csv_gen.h"
 #include "util.h"
 
+#include <string.h>
+
 #include <tee/denials.h>
 #include <tee/eventlog.h>
 
@@ -82,8 +84,7 @@ static void test_raw(void **state)
 		world_raw(&w);
 		assert_ptr_equal(tee_recognise(&w.in), tee_by_kbs_name("csv"));
 		assert_ok(tee_verify(tee_by_platform("csv"), &w.in, &c));
-		assert_string_equal(
-			claim_text(claims_get(&c, "csv.serial_number")), "TEST0001");
+		assert_string_equal(claim_text(claims_get(&c, "csv.serial_number")), "TEST0001");
 		assert_string_equal(claim_text(claims_get(&c, "csv.version")), i == 2 ? "2" : "1");
 		assert_string_equal(claim_text(claims_get(&c, "csv.policy.nodbg")), "1");
 		assert_string_equal(claim_text(claims_get(&c, "csv.policy.csv3")), "1");
@@ -111,8 +112,7 @@ static void test_json(void **state)
 			w.in.collateral = NULL;
 		assert_ptr_equal(tee_recognise(&w.in), tee_by_kbs_name("csv"));
 		assert_ok(tee_verify(tee_by_platform("csv"), &w.in, &c));
-		assert_string_equal(
-			claim_text(claims_get(&c, "csv.serial_number")), "TEST0001");
+		assert_string_equal(claim_text(claims_get(&c, "csv.serial_number")), "TEST0001");
 		assert_non_null(claims_get(&c, "report_data"));
 		world_finish(&w);
 	}
@@ -348,6 +348,14 @@ static void test_event_log(void **state)
 	w.g.event_log.n -= 1;
 	world_json(&w, true);
 	assert_denial(&w.in, DENY_CSV_EVENT_LOG, "event log");
+
+	/* an event that no register vouches for */
+	w.g.event_log.n += 1;
+	log.p[log.n - 54] = 5;
+	world_json(&w, true);
+	assert_denial(&w.in, DENY_CSV_EVENT_LOG, "event log");
+	assert_non_null(strstr(err_denial()->actual, "event 4 is of register 5"));
+	log.p[log.n - 54] = 4;
 
 	/* a file beside a raw report */
 	w.in.evidence = NULL;
