@@ -10,7 +10,7 @@
 #include <tee/tee.h>
 
 enum {
-	NVGPU_DEVICES_MAX = 16,
+	NVGPU_DEVICES_MAX = 12, /* a board: eight GPUs, four switches */
 	NVGPU_UUID_MAX = 64,
 	NVGPU_FWID_SIZE = 48,
 

@@ -69,8 +69,8 @@ static const struct x509 *find_leaf(const struct look *l)
 	return NULL;
 }
 
-static struct err verify_chain(
-	const struct look *l, const struct x509 *leaf, const struct x509_list *anchors)
+static struct err verify_chain(const struct look *l, const struct x509 *leaf,
+	const struct x509_list *anchors, struct x509_list *ret_chain)
 {
 	struct x509_list others = { 0 }; /* borrowed */
 	const struct x509_list *untrusted = &l->device->certs;
@@ -79,23 +79,53 @@ static struct err verify_chain(
 		collateral_issuers(l->in->collateral, leaf, &others);
 		untrusted = &others;
 	}
-	return x509_verify(&(struct x509_verify){
-		.leaf = leaf, .untrusted = untrusted, .anchors = anchors, .now = l->in->now });
+	return x509_verify_chain(&(struct x509_verify){ .leaf = leaf,
+					 .untrusted = untrusted,
+					 .anchors = anchors,
+					 .now = l->in->now },
+		ret_chain);
+}
+
+static bool has_list_of(const struct collateral *c, const struct x509 *issuer)
+{
+	for (size_t i = 0; c && i < c->n; i++)
+		if (c->v[i]->kind == COLLATERAL_CRL && x509_crl_names_issuer(c->v[i]->crl, issuer))
+			return true;
+	return false;
+}
+
+/* NVIDIA answers by OCSP, online; a list that the operator has all the same is heeded. */
+static void check_revoked(const struct look *l, const struct x509_list *chain)
+{
+	char what[LABEL_SIZE];
+	bool any = false;
+
+	(void)label(l, "revocation", what);
+	for (size_t i = 0; i + 1 < chain->n; i++)
+		if (has_list_of(l->in->collateral, chain->v[i + 1])) {
+			check_revocation(l->in, l->checks, chain->v[i], chain->v[i + 1], what);
+			any = true;
+		}
+	if (!any)
+		check_skip(l->checks, what, "NVIDIA tells it by OCSP alone, online");
 }
 
 static void check_chain(struct look *l, const struct x509 *leaf)
 {
 	const struct tee_anchors *anchors = l->in->anchors;
+	struct x509_list chain = { 0 }; /* borrowed */
 	char what[LABEL_SIZE];
 
+	(void)label(l, "certificate chain", what);
 	if (anchors && anchors->software.n > 0 &&
-		!failed(verify_chain(l, leaf, &anchors->software))) {
-		check_pass(l->checks, label(l, "certificate chain", what), "a simulated device's");
+		!failed(verify_chain(l, leaf, &anchors->software, &chain))) {
+		check_pass(l->checks, what, "a simulated device's");
 		l->simulated = true;
+	} else if (!check_result(l->checks, verify_chain(l, leaf, l->roots, &chain),
+			   DENY_NVGPU_CHAIN, what)) {
 		return;
 	}
-	(void)check_result(l->checks, verify_chain(l, leaf, l->roots), DENY_NVGPU_CHAIN,
-		label(l, "certificate chain", what));
+	check_revoked(l, &chain);
 }
 
 static void check_fwid(const struct look *l, const struct x509 *leaf)
@@ -162,11 +192,6 @@ static struct err check_measurements(const struct look *l)
 	TRY(digest(DIGEST_SHA384, l->report->record, &d));
 	(void)check_bytes_if_given(l->checks, DENY_MEASUREMENT,
 		label(l, "SHA-384 of the measurement record", what), want, digest_bytes(&d));
-	check_skip(l->checks, label(l, "debug mode", what),
-		"seen in the measurements alone: compare them with NVIDIA's (RIM)");
-	if (l->in->initdata_digest.n > 0)
-		check_skip(l->checks, label(l, "initdata", what),
-			"a device's report has no place for it");
 	return OK;
 }
 
@@ -273,6 +298,10 @@ static struct err verify(
 	v.roots = in->anchors && in->anchors->vendor.n > 0 ? &in->anchors->vendor : &v.builtin;
 	for (size_t i = 0; i < e.n; i++)
 		TRY(look_at_device(in, &e, i, checks, &v));
+	check_skip(checks, "debug mode",
+		"seen in the measurements alone: compare them with NVIDIA's (RIM)");
+	if (in->initdata_digest.n > 0)
+		check_skip(checks, "initdata", "a device's report has no place for it");
 	TRY(checks_end(checks));
 	TRY(add_claims(&e, v.simulated, &v.claims));
 	*ret_claims = v.claims;

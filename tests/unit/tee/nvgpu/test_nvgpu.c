@@ -317,6 +317,42 @@ static void test_policy(void **state)
 	world_finish(&w);
 }
 
+/* Lists are not asked for, but one that is there counts. */
+static void test_revoked(void **state)
+{
+	AUTO(collateral_freep) struct collateral *collateral = NULL;
+	AUTO(buf_done) struct buf good = BUF_INIT(4096), bad = BUF_INIT(4096);
+	struct x509_list certs = { 0 }, revoked = { 0 };
+	struct world w;
+
+	(void)state;
+	world_start(&w);
+	world_json(&w, 1, true);
+	assert_ok(collateral_new(&collateral));
+	w.in.collateral = collateral;
+	assert_ok(x509_list_parse(buf_bytes(&w.g.chain), &certs));
+	struct x509_crl_make list = { .issuer = certs.v[1],
+		.issuer_key = w.g.ca_key,
+		.this_update = NVGPU_GEN_NOW - 86400,
+		.next_update = NVGPU_GEN_NOW + 86400,
+		.number = 1 };
+	assert_ok(x509_crl_make(&list, &good));
+	assert_ok(collateral_add(collateral, buf_bytes(&good), "good.crl"));
+	assert_ok(verdict(&w.in));
+	revoked.v[0] = certs.v[0];
+	revoked.n = 1;
+	list.revoked = &revoked;
+	list.this_update++;
+	list.number = 2;
+	assert_ok(x509_crl_make(&list, &bad));
+	assert_ok(collateral_add(collateral, buf_bytes(&bad), "bad.crl"));
+	assert_err(verdict(&w.in), ERR_UNVERIFIED);
+	assert_string_equal(err_denial()->code, "certificate.revoked");
+	assert_true(str_starts(err_denial()->field, "revocation"));
+	x509_list_done(&certs);
+	world_finish(&w);
+}
+
 /* ---- a real H100 ---- */
 static void load_vector(struct world *w, struct buf *file, struct buf *chain)
 {
@@ -420,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_vector_report),
 		cmocka_unit_test(test_vector_claims),
 	};
