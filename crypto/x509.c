@@ -320,6 +320,16 @@ RESULT x509_public_key(const struct x509 *c, struct key **ret_key)
 	return key_adopt(pkey, false, ret_key);
 }
 
+RESULT x509_key_bits(const struct x509 *c, struct buf *out)
+{
+	const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(c->cert);
+
+	if (!bits)
+		return ossl_error(ERR_FORMAT, "certificate: public key");
+	buf_put(out, bytes_of(ASN1_STRING_get0_data(bits), (size_t)ASN1_STRING_length(bits)));
+	return buf_end(out, "public key");
+}
+
 RESULT x509_der(const struct x509 *c, struct buf *out)
 {
 	uint8_t *der = NULL;

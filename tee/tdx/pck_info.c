@@ -14,22 +14,24 @@ enum {
 	TCB_CPUSVN = 18
 };
 
-/* One SEQUENCE { OBJECT IDENTIFIER, value }: the number after the arc, and the reader at the value.
- */
+/* 1.2.840.113741.1.13.1, without tag and length */
+static const uint8_t sgx_arc[] = { 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01 };
+
+/* One SEQUENCE { OBJECT IDENTIFIER, value } below .branch of the arc, 0: the arc itself; the last
+ * number, and the reader at the value. All numbers are below 128: an octet each. */
 static RESULT next_member(
-	struct reader *r, const char *arc, unsigned long *ret_n, struct reader *ret_value)
+	struct reader *r, uint8_t branch, unsigned long *ret_n, struct reader *ret_value)
 {
-	char oid[DER_OID_TEXT_MAX];
-	size_t n = strlen(arc);
-	uint64_t number;
-	struct reader m;
+	struct reader m, oid;
 
 	TRY(der_enter(r, DER_SEQUENCE, &m));
-	TRY(der_oid(&m, oid));
-	if (strncmp(oid, arc, n) != 0 || oid[n] != '.')
-		return err_new(ERR_FORMAT, "SGX extension: %s in %s", oid, arc);
-	TRY(str_to_u64(oid + n + 1, 1000, "SGX extension", &number));
-	*ret_n = (unsigned long)number;
+	TRY(der_enter(&m, DER_OID, &oid));
+	struct bytes arc = rd_take(&oid, sizeof(sgx_arc));
+	bool known = bytes_equal(arc, BYTES_OF(sgx_arc)) && (branch == 0 || rd_u8(&oid) == branch);
+	uint8_t n = rd_u8(&oid);
+	if (!known || !rd_ok(&oid) || oid.left > 0 || n >= 0x80)
+		return err_new(ERR_FORMAT, "SGX extension: a member of another arc");
+	*ret_n = n;
 	*ret_value = m;
 	return OK;
 }
@@ -85,7 +87,7 @@ static RESULT parse_tcb(struct reader *value, struct pck_info *p)
 
 	TRY(der_enter(value, DER_SEQUENCE, &seq));
 	while (rd_more(&seq)) {
-		TRY(next_member(&seq, SGX_OID ".2", &n, &v));
+		TRY(next_member(&seq, 2, &n, &v));
 		TRY(once(&seen, n));
 		if (n == TCB_CPUSVN) {
 			TRY(octets(&v, p->cpusvn, sizeof(p->cpusvn)));
@@ -109,7 +111,7 @@ static RESULT parse_configuration(struct reader *value, struct pck_info *p)
 
 	TRY(der_enter(value, DER_SEQUENCE, &seq));
 	while (rd_more(&seq)) {
-		TRY(next_member(&seq, SGX_OID ".7", &n, &v));
+		TRY(next_member(&seq, 7, &n, &v));
 		TRY(once(&seen, n));
 		if (n > ARRAY_LEN(flags))
 			return err_new(ERR_FORMAT, "SGX extension: configuration %lu", n);
@@ -160,7 +162,7 @@ RESULT pck_info_parse(const struct x509 *pck, struct pck_info *ret_info)
 	TRY(der_enter(&r, DER_SEQUENCE, &seq));
 	TRY(rd_end(&r, "SGX extension"));
 	while (rd_more(&seq)) {
-		TRY(next_member(&seq, SGX_OID, &n, &v));
+		TRY(next_member(&seq, 0, &n, &v));
 		TRY(once(&seen, n));
 		TRY(parse_member(n, &v, &p));
 	}

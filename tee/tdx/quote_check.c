@@ -6,6 +6,7 @@
 enum {
 	KEY_HALF = 32,
 	DER_SIGNATURE_MAX = 128,
+	ROOT_KEY_MAX = 1024,
 };
 
 /* Intel's quoting enclaves: 939a7233-f79c-4ca9-940a-0db3957f0607. */
@@ -120,15 +121,10 @@ static RESULT check_tcb(const struct tee_verify_input *in, const struct tdx_chai
 
 static RESULT root_key_id(const struct x509 *root, uint8_t to[static TDX_ROOT_KEY_ID])
 {
-	AUTO(key_freep) struct key *key = NULL;
-	AUTO(buf_done) struct buf point = BUF_INIT(256), y = BUF_INIT(128);
+	AUTO(buf_done) struct buf point = BUF_INIT(ROOT_KEY_MAX);
 	struct digest_value d;
 
-	TRY(x509_public_key(root, &key));
-	buf_u8(&point, 4); /* uncompressed: X9.62 */
-	TRY(key_ec_point(key, &point, &y));
-	buf_put(&point, buf_bytes(&y));
-	TRY(buf_end(&point, "root key"));
+	TRY(x509_key_bits(root, &point));
 	TRY(digest(DIGEST_SHA384, buf_bytes(&point), &d));
 	memcpy(to, d.v, TDX_ROOT_KEY_ID);
 	return OK;

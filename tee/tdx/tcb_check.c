@@ -43,22 +43,15 @@ void tdx_tcb_result_done(struct tdx_tcb_result *r)
 
 /* ---- who signs ---- */
 
-static bool is_tcb_signing(const struct x509 *cert)
-{
-	char subject[TEXT_MAX];
-
-	x509_subject(cert, subject, sizeof(subject));
-	return strstr(subject, "CN=Intel SGX TCB Signing") != NULL;
-}
-
 /* Of several, one that is valid now: Intel renewed the certificate and kept the key. */
 static const struct x509 *find_signing(const struct tcb_job *j)
 {
 	const struct x509 *any = NULL;
 
 	for (size_t i = 0; j->in->collateral && i < j->in->collateral->n; i++) {
-		const struct x509 *cert = j->in->collateral->v[i]->cert;
-		if (!cert || !is_tcb_signing(cert))
+		const struct collateral_item *item = j->in->collateral->v[i];
+		const struct x509 *cert = item->cert;
+		if (!cert || !strstr(item->subject, "CN=Intel SGX TCB Signing"))
 			continue;
 		if (x509_not_before(cert) <= j->in->now && j->in->now <= x509_not_after(cert))
 			return cert;
@@ -359,15 +352,12 @@ static void check_status(struct tcb_job *j, const struct tcb_verdict *v)
 
 static void note_crls(struct tcb_job *j)
 {
-	char issuer[TEXT_MAX];
-
 	for (size_t i = 0; j->in->collateral && i < j->in->collateral->n; i++) {
 		const struct collateral_item *item = j->in->collateral->v[i];
 		if (item->kind != COLLATERAL_CRL)
 			continue;
 		bool root = x509_crl_names_issuer(item->crl, j->tcb->root);
-		x509_crl_issuer(item->crl, issuer, sizeof(issuer));
-		if (!root && !strstr(issuer, "PCK"))
+		if (!root && !strstr(item->subject, "CN=Intel SGX PCK"))
 			continue;
 		uint64_t *to = root ? &j->result.root_ca_crl_num : &j->result.pck_crl_num;
 		uint64_t n;

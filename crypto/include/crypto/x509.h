@@ -50,6 +50,8 @@ RESULT x509_copy(const struct x509 *c, struct x509 **ret_cert);
 int64_t x509_not_before(const struct x509 *c);
 int64_t x509_not_after(const struct x509 *c);
 RESULT x509_public_key(const struct x509 *c, struct key **ret_key);
+/* The bits of subjectPublicKey: of an EC key the point, as the certificate has it. */
+RESULT x509_key_bits(const struct x509 *c, struct buf *out);
 RESULT x509_der(const struct x509 *c, struct buf *out);
 RESULT x509_digest(const struct x509 *c, enum digest_alg alg, struct digest_value *ret_digest);
 /* Value octets of an extension by dotted OID; ERR_NOT_FOUND. */
