@@ -5,6 +5,8 @@
 
 extern const struct tee tee_vtpm;
 extern const struct tee tee_sample;
+extern const struct tee tee_az_snp_vtpm;
+extern const struct tee tee_az_tdx_vtpm;
 extern const struct tee tee_tdx;
 extern const struct tee tee_sgx;
 extern const struct tee tee_snp;

@@ -9,6 +9,8 @@
 
 static const struct tee *const tees[] = {
 	&tee_vtpm,
+	&tee_az_snp_vtpm,
+	&tee_az_tdx_vtpm,
 	&tee_cca,
 	&tee_csv,
 	&tee_nvgpu,

@@ -1,1 +1,1 @@
-set(FILES roots.c)
+set(FILES azure_evidence.c azure_verify.c hcl.c roots.c)

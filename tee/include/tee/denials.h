@@ -7,6 +7,7 @@
 #include <base/err.h>
 
 /* name, code; one list a platform, in a file of its own */
+#include <tee/denials_azure.h>
 #include <tee/denials_cca.h>
 #include <tee/denials_csv.h>
 #include <tee/denials_nvgpu.h>
@@ -41,6 +42,7 @@
 #define TEE_DENIALS(X)                                                                             \
 	TEE_DENIALS_COMMON(X)                                                                      \
 	TEE_DENIALS_VTPM(X)                                                                        \
+	TEE_DENIALS_AZURE(X)                                                                       \
 	TEE_DENIALS_SEV(X)                                                                         \
 	TEE_DENIALS_TDX(X)                                                                         \
 	TEE_DENIALS_SE(X)                                                                          \
