@@ -116,12 +116,19 @@ static RESULT gather(const struct tee_verify_input *in, const struct snp_vek *ve
 	return OK;
 }
 
+static const struct tee_anchors *anchors_of(const struct tee_verify_input *in)
+{
+	static const struct tee_anchors none = { 0 };
+
+	return in->anchors ? in->anchors : &none;
+}
+
 /* The root that was built in, or those that take its place; then those of simulations. */
 static RESULT verify_chain(const struct tee_verify_input *in, const struct snp_vek *vek,
 	const struct between *between, struct x509_list *builtin, const struct x509_list **ret_used)
 {
 	struct x509_verify v = { .leaf = vek->cert, .untrusted = &between->all, .now = in->now };
-	const struct tee_anchors *a = in->anchors;
+	const struct tee_anchors *a = anchors_of(in);
 
 	if (a->vendor.n > 0) {
 		v.anchors = &a->vendor;
@@ -184,11 +191,11 @@ static RESULT check_chain(const struct tee_verify_input *in, const struct snp_ve
 
 	TRY(gather(in, vek, certs, &between));
 	(void)snprintf(what, sizeof(what), "%s: chain to %s", vek->vlek ? "VLEK" : "VCEK",
-		in->anchors->vendor.n > 0 ? "the root given" : "AMD's root");
+		anchors_of(in)->vendor.n > 0 ? "the root given" : "AMD's root");
 	struct err e = verify_chain(in, vek, &between, &builtin, &used);
 	if (!check_result(c, e, DENY_SNP_CERTIFICATE, what))
 		return OK;
-	*ret_simulated = used == &in->anchors->software;
+	*ret_simulated = used == &anchors_of(in)->software;
 	check_signer_revoked(in, vek, &between, used, c);
 	return OK;
 }

@@ -295,6 +295,9 @@ static void test_simulated(void **state)
 	w.anchors.software.n = 0; /* AMD's own */
 	assert_err(verdict(&w.in), ERR_UNVERIFIED);
 	assert_true(str_starts(err_denial()->code, "certificate."));
+	w.in.anchors = NULL;
+	assert_err(verdict(&w.in), ERR_UNVERIFIED);
+	assert_true(str_starts(err_denial()->code, "certificate."));
 	world_finish(&w);
 }
 

@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME snp LIBS tee PRIVATE tee)
