@@ -84,7 +84,8 @@ static const struct cli_option verify_table[] = {
 	OPTION("se-key", se_key, CLI_STRING, "FILE",
 		"key that the request's secrets are wrapped by"),
 	OPTION("tik", tik, CLI_STRING, "FILE", "transport integrity key (SEV)"),
-	OPTION("certificates", certificates, CLI_STRING, "FILE", "chain of a GPU"),
+	OPTION("certificates", certificates, CLI_STRING, "FILE",
+		"chain of a GPU; HSK and CEK of a CSV processor"),
 	{ 0 },
 };
 

@@ -15,6 +15,7 @@ void cca_gen_init(struct cca_gen *g, enum key_type curve)
 		.platform_profile = "http://arm.com/CCA-SSD/1.0.0",
 		.rak_hash_alg = "sha-256",
 		.lifecycle = 0x3003,
+		.n_components = 1,
 	};
 	memset(g->challenge, 0xc1, sizeof(g->challenge));
 	memset(g->personalization, 0xd2, sizeof(g->personalization));
@@ -37,7 +38,7 @@ void cca_gen_done(struct cca_gen *g)
 struct map {
 	struct buf body;
 	uint64_t pairs;
-	int64_t leave_out;
+	int64_t leave_out, wrong;
 };
 
 static bool key_of(struct map *m, int64_t key)
@@ -46,7 +47,9 @@ static bool key_of(struct map *m, int64_t key)
 		return false;
 	cbor_put_int(&m->body, key);
 	m->pairs++;
-	return true;
+	if (key == m->wrong)
+		cbor_put_int(&m->body, -1);
+	return key != m->wrong;
 }
 
 static void put_bytes(struct map *m, int64_t key, struct bytes v)
@@ -92,7 +95,7 @@ static void rak_bytes(const struct key *k, bool cose_key, struct buf *out)
 static void realm_claims(const struct cca_gen *g, struct buf *out)
 {
 	AUTO(buf_done) struct buf rak = BUF_INIT(512);
-	struct map m = { .body = BUF_INIT(4096), .leave_out = g->leave_out };
+	struct map m = { .body = BUF_INIT(4096), .leave_out = g->leave_out, .wrong = g->wrong };
 	static const uint8_t rem[32] = { 0 };
 
 	rak_bytes(g->rak, g->cose_key, &rak);
@@ -111,26 +114,31 @@ static void realm_claims(const struct cca_gen *g, struct buf *out)
 	put_map(&m, out);
 }
 
-static void components(struct map *m)
+static void components(struct map *m, unsigned n)
 {
 	static const uint8_t measurement[32] = { 3 }, signer[32] = { 4 };
-	struct map one = { .body = BUF_INIT(512) };
 
 	if (!key_of(m, CCA_COMPONENTS))
 		return;
-	cbor_put_head(&m->body, CBOR_ARRAY, 1);
-	put_text(&one, CCA_COMPONENT_TYPE, "BL");
-	put_bytes(&one, CCA_COMPONENT_MEASUREMENT, BYTES_OF(measurement));
-	put_text(&one, CCA_COMPONENT_VERSION, "3.4.2");
-	put_bytes(&one, CCA_COMPONENT_SIGNER, BYTES_OF(signer));
-	put_map(&one, &m->body);
+	cbor_put_head(&m->body, CBOR_ARRAY, n);
+	for (unsigned i = 0; i < n; i++) {
+		struct map one = {
+			.body = BUF_INIT(512), .leave_out = m->leave_out, .wrong = m->wrong
+		};
+
+		put_text(&one, CCA_COMPONENT_TYPE, "BL");
+		put_bytes(&one, CCA_COMPONENT_MEASUREMENT, BYTES_OF(measurement));
+		put_text(&one, CCA_COMPONENT_VERSION, "3.4.2");
+		put_bytes(&one, CCA_COMPONENT_SIGNER, BYTES_OF(signer));
+		put_map(&one, &m->body);
+	}
 }
 
 static void platform_claims(const struct cca_gen *g, struct buf *out)
 {
 	static const uint8_t implementation[32] = { 0x7f }, instance[33] = { 0x01, 0x02 };
 	AUTO(buf_done) struct buf rak = BUF_INIT(512);
-	struct map m = { .body = BUF_INIT(4096), .leave_out = g->leave_out };
+	struct map m = { .body = BUF_INIT(4096), .leave_out = g->leave_out, .wrong = g->wrong };
 	struct digest_value d;
 
 	rak_bytes(g->vouched_for ? g->vouched_for : g->rak, g->cose_key, &rak);
@@ -144,7 +152,7 @@ static void platform_claims(const struct cca_gen *g, struct buf *out)
 	if (key_of(&m, CCA_LIFECYCLE))
 		cbor_put_int(&m.body, (int64_t)g->lifecycle);
 	put_text(&m, CCA_HASH_ALG, "sha-256");
-	components(&m);
+	components(&m, g->n_components);
 	put_text(&m, CCA_SERVICE, "https://verifier.example");
 	put_map(&m, out);
 }

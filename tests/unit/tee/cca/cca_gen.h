@@ -19,6 +19,8 @@ struct cca_gen {
 	uint64_t lifecycle;
 	uint8_t challenge[64], personalization[64], rim[32];
 	int64_t leave_out; /* this claim, in both tokens; 0: none */
+	int64_t wrong;	   /* this claim is the number -1 */
+	unsigned n_components;
 };
 
 /* All keys of that curve. */

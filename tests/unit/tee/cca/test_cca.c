@@ -373,6 +373,74 @@ static void test_missing_claims(void **state)
 	world_finish(&w);
 }
 
+static void test_wrong_claims(void **state)
+{
+	static const int64_t keys[] = { CCA_CHALLENGE, CCA_INSTANCE_ID, CCA_PROFILE, CCA_LIFECYCLE,
+		CCA_IMPLEMENTATION_ID, CCA_COMPONENTS, CCA_SERVICE, CCA_CONFIG, CCA_HASH_ALG,
+		CCA_PERSONALIZATION, CCA_REALM_HASH_ALG, CCA_RAK, CCA_RIM, CCA_REM,
+		CCA_RAK_HASH_ALG, CCA_COMPONENT_TYPE, CCA_COMPONENT_MEASUREMENT,
+		CCA_COMPONENT_VERSION, CCA_COMPONENT_SIGNER };
+	struct world w;
+
+	(void)state;
+	world_start(&w, KEY_P256);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		w.g.wrong = keys[i];
+		world_token(&w);
+		assert_err(verdict(&w.in), ERR_FORMAT);
+	}
+	w.g.wrong = 0;
+	w.g.lifecycle = 0x10000;
+	world_token(&w);
+	assert_err(verdict(&w.in), ERR_FORMAT);
+	w.g.lifecycle = 0x3003;
+	w.g.n_components = CCA_COMPONENTS_MAX;
+	world_token(&w);
+	assert_ok(verdict(&w.in));
+	w.g.n_components++;
+	world_token(&w);
+	assert_err(verdict(&w.in), ERR_FORMAT);
+	world_finish(&w);
+}
+
+static void test_lifecycles(void **state)
+{
+	(void)state;
+	assert_string_equal(cca_lifecycle_name(0x00ff), "unknown");
+	assert_string_equal(cca_lifecycle_name(0x3000), "secured");
+	assert_string_equal(cca_lifecycle_name(0x30ff), "secured");
+	assert_string_equal(cca_lifecycle_name(0x3100), "invalid");
+	assert_string_equal(cca_lifecycle_name(0x6001), "decommissioned");
+	assert_string_equal(cca_lifecycle_name(0x7000), "invalid");
+	assert_true(cca_lifecycle_is_secured(0x30ff));
+	assert_false(cca_lifecycle_is_secured(0x2fff));
+	assert_false(cca_lifecycle_is_secured(0x3100));
+	assert_true(cca_lifecycle_is_debug(0x4000));
+	assert_true(cca_lifecycle_is_debug(0x50ff));
+	assert_false(cca_lifecycle_is_debug(0x3000));
+}
+
+static void test_not_tokens(void **state)
+{
+	static const char *const cases[] = {
+		"00",
+		"d9018f00",
+		"d9018fa0",
+		"d9018ea0",
+		"d9018fa119acca40",
+		"d9018fa219acca4019acd140", /* no COSE_Sign1 inside */
+		"d9018fa219acca0019acd100",
+		"d9018f8219acca19acd1",
+	};
+	struct tee_verify_input in = { .report_data = bytes_str("x") };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		in.raw = test_hex(cases[i]);
+		assert_err(verdict(&in), ERR_FORMAT);
+	}
+}
+
 /* ---- each byte ---- */
 static struct err parse(void *arg, struct bytes in)
 {
@@ -469,6 +537,9 @@ int main(void)
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_anchor_forms),
 		cmocka_unit_test(test_missing_claims),
+		cmocka_unit_test(test_wrong_claims),
+		cmocka_unit_test(test_lifecycles),
+		cmocka_unit_test(test_not_tokens),
 		cmocka_unit_test(test_each_byte),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_vector_token),
