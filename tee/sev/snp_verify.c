@@ -123,9 +123,21 @@ static const struct tee_anchors *anchors_of(const struct tee_verify_input *in)
 	return in->anchors ? in->anchors : &none;
 }
 
+/* A chain from the report's key to a root. */
+struct chain {
+	struct x509_list builtin; /* own */
+	struct x509_list path;	  /* views: VEK, its signer, root */
+	bool simulated;
+};
+
+static void chain_done(struct chain *c)
+{
+	x509_list_done(&c->builtin);
+}
+
 /* The root that was built in, or those that take its place; then those of simulations. */
 static RESULT verify_chain(const struct tee_verify_input *in, const struct snp_vek *vek,
-	const struct between *between, struct x509_list *builtin, const struct x509_list **ret_used)
+	const struct between *between, struct chain *ret)
 {
 	struct x509_verify v = { .leaf = vek->cert, .untrusted = &between->all, .now = in->now };
 	const struct tee_anchors *a = anchors_of(in);
@@ -133,70 +145,44 @@ static RESULT verify_chain(const struct tee_verify_input *in, const struct snp_v
 	if (a->vendor.n > 0) {
 		v.anchors = &a->vendor;
 	} else {
-		TRY(snp_builtin_root(vek->product, builtin));
-		v.anchors = builtin;
+		TRY(snp_builtin_root(vek->product, &ret->builtin));
+		v.anchors = &ret->builtin;
 	}
-	*ret_used = v.anchors;
-	struct err e = x509_verify(&v);
+	struct err e = x509_verify_chain(&v, &ret->path);
 	if (!failed(e) || a->software.n == 0)
 		return e;
 	v.anchors = &a->software;
-	struct err again = x509_verify(&v);
-	if (!failed(again))
-		*ret_used = v.anchors;
-	return again;
-}
-
-/* Of several of one name (AMD replaced Genoa's ASK), the one whose key signed. */
-static const struct x509 *signer_of(const struct x509_list *list, const struct x509 *of)
-{
-	const struct x509 *only = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < list->n; i++)
-		if (x509_names_issuer(of, list->v[i])) {
-			only = list->v[i];
-			n++;
-		}
-	for (size_t i = 0; n > 1 && i < list->n; i++) {
-		AUTO(key_freep) struct key *key = NULL;
-		if (x509_names_issuer(of, list->v[i]) &&
-			!failed(x509_public_key(list->v[i], &key)) &&
-			!failed(x509_signed_by(of, key)))
-			return list->v[i];
-	}
-	return only;
+	TRY(x509_verify_chain(&v, &ret->path));
+	ret->simulated = true;
+	return OK;
 }
 
 static void check_signer_revoked(const struct tee_verify_input *in, const struct snp_vek *vek,
-	const struct between *between, const struct x509_list *anchors, struct checks *c)
+	const struct x509_list *path, struct checks *c)
 {
 	const char *what = vek->vlek ? "ASVK: not revoked" : "ASK: not revoked";
-	const struct x509 *ask = signer_of(&between->all, vek->cert);
-	const struct x509 *ark = ask ? signer_of(anchors, ask) : NULL;
 
-	if (ask && ark)
-		check_revocation(in, c, ask, ark, what);
-	else /* the anchor itself signed: nobody lists it */
+	for (size_t i = 1; i + 1 < path->n; i++)
+		check_revocation(in, c, path->v[i], path->v[i + 1], what);
+	if (path->n <= 2) /* the anchor itself signed: nobody lists it */
 		check_skip(c, what, "the certificate's issuer is itself trusted");
 }
 
 static RESULT check_chain(const struct tee_verify_input *in, const struct snp_vek *vek,
 	const struct x509_list *certs, struct checks *c, bool *ret_simulated)
 {
-	AUTO(x509_list_done) struct x509_list builtin = { 0 };
 	AUTO(between_done) struct between between = { 0 };
-	const struct x509_list *used = NULL;
+	AUTO(chain_done) struct chain chain = { 0 };
 	char what[TEXT_MAX];
 
 	TRY(gather(in, vek, certs, &between));
 	(void)snprintf(what, sizeof(what), "%s: chain to %s", vek->vlek ? "VLEK" : "VCEK",
 		anchors_of(in)->vendor.n > 0 ? "the root given" : "AMD's root");
-	struct err e = verify_chain(in, vek, &between, &builtin, &used);
+	struct err e = verify_chain(in, vek, &between, &chain);
 	if (!check_result(c, e, DENY_SNP_CERTIFICATE, what))
 		return OK;
-	*ret_simulated = used == &anchors_of(in)->software;
-	check_signer_revoked(in, vek, &between, used, c);
+	*ret_simulated = chain.simulated;
+	check_signer_revoked(in, vek, &chain.path, c);
 	return OK;
 }
 

@@ -638,6 +638,22 @@ static void test_no_list(void **state)
 	world_finish(&w);
 }
 
+/* An operator may trust the ASK alone: nobody lists it then. */
+static void test_trusted_signer(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_start(&w, 3, SNP_GENOA, false);
+	world_make(&w);
+	w.anchors.vendor.v[0] = w.g.ask;
+	w.anchors.vendor.n = 1;
+	w.in.anchors = &w.anchors;
+	assert_ok(verdict(&w.in));
+	assert_row(&w.in, "ASK: not revoked", CHECK_NOT_DONE);
+	world_finish(&w);
+}
+
 /* One failure hides no other. */
 static void test_all_rows(void **state)
 {
@@ -677,6 +693,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_minimum),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_list),
+		cmocka_unit_test(test_trusted_signer),
 		cmocka_unit_test(test_all_rows),
 	};
 
