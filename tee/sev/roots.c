@@ -5,6 +5,8 @@
  */
 #include "sev/roots.h"
 
+#include <stdatomic.h>
+
 /* clang-format off */
 static const char milan_ark[] =
 	"-----BEGIN CERTIFICATE-----\n"
@@ -362,24 +364,59 @@ static const char turin_asvk[] =
 
 /* clang-format on */
 
-static const struct {
-	const char *ark, *ask, *asvk;
-} keys[] = {
+enum kind {
+	ARK,
+	ASK,
+	ASVK,
+	KINDS
+};
+
+static const char *const keys[][KINDS] = {
 	[SNP_MILAN] = { milan_ark, milan_ask, milan_asvk },
 	[SNP_GENOA] = { genoa_ark, genoa_ask, genoa_asvk },
 	[SNP_TURIN] = { turin_ark, turin_ask, turin_asvk },
 };
 
-RESULT snp_builtin_root(enum snp_product product, struct x509_list *anchors)
+/*
+ * Parsed once a process and never freed: that costs as much as verifying a signature. Only the
+ * certificates are kept, nothing that was found out about them.
+ */
+static struct x509 *_Atomic parsed[ARRAY_LEN(keys)][KINDS];
+
+static RESULT get(enum snp_product product, enum kind kind, const struct x509 **ret_cert)
 {
+	struct x509 *have = atomic_load(&parsed[product][kind]);
+
+	if (!have) {
+		AUTO(x509_freep) struct x509 *fresh = NULL;
+		TRY(x509_parse_first(bytes_str(keys[product][kind]), &fresh));
+		if (atomic_compare_exchange_strong(&parsed[product][kind], &have, fresh))
+			have = TAKE(fresh);
+	}
+	*ret_cert = have;
+	return OK;
+}
+
+static RESULT add(enum snp_product product, enum kind kind, struct x509_list *to)
+{
+	const struct x509 *cert;
+
 	if (product == SNP_UNKNOWN)
 		return OK;
-	return x509_list_parse(bytes_str(keys[product].ark), anchors);
+	if (to->n == X509_CERTS_MAX)
+		return err_new(ERR_LIMIT, "more than %d certificates", X509_CERTS_MAX);
+	TRY(get(product, kind, &cert));
+	TRY(x509_copy(cert, &to->v[to->n]));
+	to->n++;
+	return OK;
+}
+
+RESULT snp_builtin_root(enum snp_product product, struct x509_list *anchors)
+{
+	return add(product, ARK, anchors);
 }
 
 RESULT snp_builtin_signer(enum snp_product product, bool vlek, struct x509_list *untrusted)
 {
-	if (product == SNP_UNKNOWN)
-		return OK;
-	return x509_list_parse(bytes_str(vlek ? keys[product].asvk : keys[product].ask), untrusted);
+	return add(product, vlek ? ASVK : ASK, untrusted);
 }

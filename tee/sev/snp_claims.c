@@ -62,12 +62,21 @@ static void put_policy(struct out *o, uint64_t policy)
 
 static void put_platform(struct out *o, uint64_t info)
 {
-	static const char *const bits[] = { "platform_smt_enabled", "platform_tsme_enabled",
-		"platform_ecc_enabled", "platform_rapl_disabled",
-		"platform_ciphertext_hiding_enabled", "platform_alias_check_complete" };
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} bits[] = {
+		{ "platform_smt_enabled", 0 },
+		{ "platform_tsme_enabled", 1 },
+		{ "platform_ecc_enabled", 2 },
+		{ "platform_rapl_disabled", 3 },
+		{ "platform_ciphertext_hiding_enabled", 4 },
+		{ "platform_alias_check_complete", 5 },
+		{ "platform_tio_enabled", 7 },
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bits); i++)
-		claims_bool(o->claims, name(o, bits[i], ""), info >> i & 1);
+		claims_bool(o->claims, name(o, bits[i].name, ""), info >> bits[i].bit & 1);
 	claims_u64(o->claims, name(o, "platform_info", ""), info);
 }
 

@@ -317,11 +317,16 @@ static void check_policy(
 {
 	const struct tee_policy *p = tee_policy_of(in);
 	bool debug = r->policy >> SNP_POLICY_DEBUG & 1;
-	char want[32], got[16];
+	char want[32], got[32];
 
 	bool one = r->policy >> SNP_POLICY_MUST_BE_ONE & 1;
 	(void)check_that(
 		c, one, DENY_SNP_POLICY, "guest policy: reserved bit 17", "1", one ? "1" : "0");
+	/* what newer firmware might allow the host by them is not known */
+	(void)snprintf(got, sizeof(got), "0x%llx",
+		(unsigned long long)(r->policy >> (SNP_POLICY_PAGE_SWAP_DIS + 1)));
+	(void)check_that(c, r->policy >> (SNP_POLICY_PAGE_SWAP_DIS + 1) == 0, DENY_SNP_POLICY,
+		"guest policy: reserved bits 26 to 63", "0x0", got);
 	(void)check_that(c, !debug || p->allow_debug, DENY_DEBUG, "guest policy: debug",
 		p->allow_debug ? "allowed by the policy" : "no", debug ? "yes" : "no");
 	(void)snprintf(want, sizeof(want), "at most %u", p->vmpl);

@@ -363,6 +363,14 @@ static void bend_reserved_policy(struct world *w)
 {
 	w->g.report.policy &= ~(UINT64_C(1) << SNP_POLICY_MUST_BE_ONE);
 }
+static void bend_unknown_policy(struct world *w)
+{
+	w->g.report.policy |= UINT64_C(1) << 26;
+}
+static void bend_last_policy(struct world *w)
+{
+	w->g.report.policy |= UINT64_C(1) << 63;
+}
 static void bend_vmpl(struct world *w)
 {
 	w->g.report.vmpl = 1;
@@ -550,6 +558,8 @@ static const struct bad {
 } bad[] = {
 	{ "debug", bend_debug, "evidence.debug", "guest policy: debug", SNP_MILAN },
 	{ "policy", bend_reserved_policy, "snp.policy", "guest policy: reserved", SNP_MILAN },
+	{ "bit 26", bend_unknown_policy, "snp.policy", "guest policy: reserved bits", SNP_MILAN },
+	{ "bit 63", bend_last_policy, "snp.policy", "guest policy: reserved bits", SNP_TURIN },
 	{ "vmpl", bend_vmpl, "snp.vmpl", "VMPL", SNP_MILAN },
 	{ "vmpl of the host", bend_vmpl_host, "snp.vmpl", "VMPL", SNP_MILAN },
 	{ "signer", bend_signer, "snp.signature", "report: signed", SNP_GENOA },
