@@ -154,6 +154,26 @@ static void print_value(const struct claim *c, struct json_writer *w)
 	}
 }
 
+/* Length of the first part of a name; a dot behind a backslash belongs to it. */
+static size_t part_length(const char *name)
+{
+	size_t n = strcspn(name, ".");
+
+	while (n > 0 && name[n] && name[n - 1] == '\\')
+		n += 1 + strcspn(name + n + 1, ".");
+	return n;
+}
+
+static void drop_backslashes(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++)
+		if (*s != '\\')
+			*to++ = *s;
+	*to = '\0';
+}
+
 /* Length of the first n dotted parts of a name, and 0 when it has fewer. */
 static size_t parts_length(const char *name, size_t n)
 {
@@ -165,7 +185,7 @@ static size_t parts_length(const char *name, size_t n)
 				return 0;
 			at++;
 		}
-		at += strcspn(name + at, ".");
+		at += part_length(name + at);
 	}
 	return at;
 }
@@ -198,6 +218,7 @@ static struct err print_member(
 
 	if (!key)
 		return err_new(ERR_NOMEM, "claims");
+	drop_backslashes(key);
 	jw_key(w, key);
 	if (m->name[end] == '\0') {
 		print_value(m, w);

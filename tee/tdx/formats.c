@@ -44,7 +44,7 @@ static RESULT describe_tdreport(struct bytes file, struct fields *out)
 
 static bool is_ccel_table(struct bytes file)
 {
-	return file.n >= CCEL_TABLE_SIZE && memcmp(file.p, "CCEL", 4) == 0;
+	return file.n >= CCEL_TABLE_SIZE && bytes_equal(bytes_of(file.p, 4), bytes_str("CCEL"));
 }
 
 /* ACPI 6.5, 5.2.34: where the firmware keeps the log. */

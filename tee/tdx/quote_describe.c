@@ -47,12 +47,12 @@ static void put_members(const struct tdx_quote *q, const struct tdx_member *m, s
 	int64_t base, struct fields *out)
 {
 	for (; m->name && (size_t)m->offset + m->size <= from.n; m++) {
-		if (str_equal(m->name, "xfam") || str_equal(m->name, "attributes.xfrm"))
+		if (str_equal(m->name, "xfam") || str_equal(m->name, "attributes\\.xfrm"))
 			continue; /* with the attributes before */
 		if (str_equal(m->name, "td_attributes"))
 			tdx_attributes_describe(
 				q->td.td_attributes, q->td.xfam, base + m->offset, out);
-		else if (str_equal(m->name, "attributes.flags"))
+		else if (str_equal(m->name, "attributes\\.flags"))
 			sgx_attributes_describe(from, base + m->offset, out);
 		else
 			fields_hex(out, base + m->offset, bytes_of(from.p + m->offset, m->size),

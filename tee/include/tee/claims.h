@@ -1,6 +1,7 @@
 /*
  * Claims: evidence after parsing and cryptographic verification, as flat typed values. A name is
- * dotted ("tpm.pcr00"); printing nests it. Names are Trustee's where Trustee has one.
+ * dotted ("tpm.pcr00"); printing nests it. Names are Trustee's where Trustee has one; where such a
+ * name holds a dot itself, a backslash stands before it ("sgx.body.attributes\.flags").
  */
 #pragma once
 

@@ -84,11 +84,15 @@ static void test_claims(void **state)
 	claims_list_add(&c, "tpm.list", "x");
 	claims_list_add(&c, "tpm.list", "y");
 	claims_str(&c, "tpm2", "not below tpm");
+	claims_str(&c, "tpm2x.one\\.part.leaf\\.", "v");
+	claims_list_add(&c, "none", NULL);
 	assert_ok(claims_end(&c));
 	assert_ok(claims_print(&c, &text));
 	assert_string_equal(buf_cstr(&text),
 		"{\"tpm\":{\"name\":\"a\\\"b\",\"sub\":{\"deep\":\"abcd\"},\"list\":[\"x\",\"y\"]},"
-		"\"count\":18446744073709551615,\"debug\":false,\"tpm2\":\"not below tpm\"}");
+		"\"count\":18446744073709551615,\"debug\":false,\"tpm2\":\"not below "
+		"tpm\",\"tpm2x\":"
+		"{\"one.part\":{\"leaf.\":\"v\"}},\"none\":[]}");
 	assert_string_equal(claim_text(claims_get(&c, "count")), "18446744073709551615");
 	assert_string_equal(claim_text(claims_get(&c, "debug")), "false");
 	assert_string_equal(claim_text(claims_get(&c, "tpm.list")), "x,y");

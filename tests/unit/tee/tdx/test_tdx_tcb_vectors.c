@@ -257,6 +257,7 @@ static void test_trustee_claims(void **state)
 
 static void test_sgx_claims(void **state)
 {
+	AUTO(buf_done) struct buf own = BUF_INIT(TEXT_MAX);
 	AUTO(claims_done) struct claims claims = { 0 };
 	const struct verdict_vector *v = NULL;
 
@@ -269,8 +270,10 @@ static void test_sgx_claims(void **state)
 	assert_string_equal(claim_text(claims_get(&claims, "sgx.header.version")), "0300");
 	assert_string_equal(claim_text(claims_get(&claims, "sgx.header.pce_svn")), "0f00");
 	assert_string_equal(
-		claim_text(claims_get(&claims, "sgx.body.attributes.flags")), "0500000000000000");
+		claim_text(claims_get(&claims, "sgx.body.attributes\\.flags")), "0500000000000000");
 	assert_int_equal(strlen(claim_text(claims_get(&claims, "init_data"))), 128);
+	assert_ok(claims_print(&claims, &own));
+	assert_non_null(strstr(buf_cstr(&own), "\"attributes.flags\":\"0500000000000000\""));
 	assert_string_equal(claim_text(claims_get(&claims, "debug")), "false");
 }
 
