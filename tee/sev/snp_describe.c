@@ -76,7 +76,7 @@ static void put_key_info(uint32_t v, struct fields *out)
 					  : "not known");
 }
 
-/* ---- the report ---- */
+/* ---- the report: rows without a group, as `inspect` has one for the file ---- */
 
 static void put_tcb(const char *name, int64_t at, const struct snp_tcb *t, struct fields *out)
 {
@@ -156,13 +156,11 @@ static void put_processor(const struct snp_report *r, struct fields *out)
 
 void snp_report_describe(const struct snp_report *report, struct fields *out)
 {
-	fields_group(out, 0, SNP_REPORT_SIZE, "SNP report");
 	put_identity(report, out);
 	put_measurements(report, out);
 	put_processor(report, out);
 	fields_hex(out, 0x2a0, report->r, "signature R", "little-endian");
 	fields_hex(out, 0x2e8, report->s, "signature S", "little-endian");
-	fields_end(out);
 }
 
 /* ---- certificate table ---- */
@@ -210,7 +208,6 @@ static RESULT put_table(struct bytes table, struct fields *out)
 	size_t n;
 
 	TRY(snp_cert_table_parse(table, v, &n));
-	fields_group(out, 0, table.n, "certificate table");
 	for (size_t i = 0; i < n; i++) {
 		fields_group(out, (int64_t)v[i].offset, v[i].data.n, snp_cert_kind_name(v[i].kind));
 		fields_hex(out, (int64_t)(i * TABLE_HEADER), v[i].guid, "GUID", NULL);
@@ -220,7 +217,6 @@ static RESULT put_table(struct bytes table, struct fields *out)
 			fields_hex(out, (int64_t)v[i].offset, v[i].data, "data", NULL);
 		fields_end(out);
 	}
-	fields_end(out);
 	return OK;
 }
 
@@ -261,9 +257,11 @@ static RESULT describe_report(struct bytes file, struct fields *out)
 	if (rest.n == AZURE_TRAILER) {
 		fields_hex(out, SNP_REPORT_SIZE, rest, "trailer", "Azure's");
 	} else if (rest.n > 0) {
+		fields_group(out, SNP_REPORT_SIZE, rest.n, "certificate table");
 		out->base += SNP_REPORT_SIZE;
 		struct err e = put_table(rest, out);
 		out->base -= SNP_REPORT_SIZE;
+		fields_end(out);
 		TRY(e);
 	}
 	return fields_finish(out);
@@ -312,9 +310,11 @@ static RESULT describe_response(struct bytes file, struct fields *out)
 	fields_u64(out, 0, 4, "STATUS", status, status_meaning(status));
 	fields_u64(out, 4, 4, "REPORT_SIZE", size, NULL);
 	if (status == 0) {
+		fields_group(out, RSP_HEADER, report.n, "SNP report");
 		out->base += RSP_HEADER;
 		struct err e = put_report(report, out);
 		out->base -= RSP_HEADER;
+		fields_end(out);
 		TRY(e);
 	}
 	return fields_finish(out);

@@ -30,6 +30,13 @@ static bool is_message(struct bytes raw)
 	return raw.n == MSG_RSP_SIZE && status == 0 && size == SNP_REPORT_SIZE;
 }
 
+/* Firmware said no: the status, and nothing else. */
+static bool is_refusal(struct bytes raw)
+{
+	return raw.n == MSG_RSP_SIZE && raw.p[0] != 0 &&
+	       bytes_is_zero(bytes_of(raw.p + 1, raw.n - 1));
+}
+
 bool snp_evidence_is_raw(struct bytes raw)
 {
 	struct reader r = rd_of(raw);
@@ -66,6 +73,9 @@ static RESULT read_raw(struct bytes raw, struct snp_evidence *e)
 
 	if (is_message(raw))
 		raw = bytes_of(raw.p + MSG_RSP_REPORT, SNP_REPORT_SIZE);
+	else if (is_refusal(raw))
+		return err_new(
+			ERR_FORMAT, "MSG_REPORT_RSP: STATUS 0x%x instead of a report", raw.p[0]);
 	if (raw.n < SNP_REPORT_SIZE)
 		return err_new(
 			ERR_FORMAT, "SNP report: %zu bytes instead of %d", raw.n, SNP_REPORT_SIZE);
@@ -73,8 +83,11 @@ static RESULT read_raw(struct bytes raw, struct snp_evidence *e)
 	rest = bytes_of(raw.p + SNP_REPORT_SIZE, raw.n - SNP_REPORT_SIZE);
 	if (rest.n > TABLE_MAX)
 		return err_new(ERR_FORMAT, "SNP report: 0x%zx bytes after it", rest.n);
-	if (rest.n > 0 && rest.n != AZURE_TRAILER)
-		TRY(add_table(rest, e));
+	if (rest.n > 0 && rest.n != AZURE_TRAILER) {
+		struct err x = add_table(rest, e);
+		if (failed(x))
+			return err_add(x, "%zu bytes behind the SNP report", rest.n);
+	}
 	buf_put(&e->report, report);
 	return buf_end(&e->report, "SNP report");
 }

@@ -293,21 +293,19 @@ static void tcb_text(const struct snp_tcb *t, char to[static TEXT_MAX])
 		t->bootloader, t->tee, t->snp, t->microcode);
 }
 
-static void check_order(const struct snp_report *r, enum snp_product product, struct checks *c)
+static void check_order(const struct snp_report *r, struct checks *c)
 {
-	const struct snp_tcb current = snp_tcb_of(r->current_tcb.raw, product);
-	const struct snp_tcb reported = snp_tcb_of(r->reported_tcb.raw, product);
-	const struct snp_tcb committed = snp_tcb_of(r->committed_tcb.raw, product);
+	const struct snp_tcb *current = &r->current_tcb, *committed = &r->committed_tcb;
 	char low[TEXT_MAX], high[TEXT_MAX];
 
-	tcb_text(&current, high);
-	tcb_text(&reported, low);
-	(void)check_that(c, at_most(&reported, &current), DENY_SNP_TCB_ORDER,
+	tcb_text(current, high);
+	tcb_text(&r->reported_tcb, low);
+	(void)check_that(c, at_most(&r->reported_tcb, current), DENY_SNP_TCB_ORDER,
 		"reported TCB is at most the current", high, low);
-	tcb_text(&committed, low);
-	(void)check_that(c, at_most(&committed, &current), DENY_SNP_TCB_ORDER,
+	tcb_text(committed, low);
+	(void)check_that(c, at_most(committed, current), DENY_SNP_TCB_ORDER,
 		"committed TCB is at most the current", high, low);
-	if (committed.raw != current.raw ||
+	if (committed->raw != current->raw ||
 		memcmp(&r->committed, &r->current, sizeof(r->current)) != 0)
 		check_skip(c, "firmware is committed", "provisional: the host may still go back");
 }
@@ -361,18 +359,17 @@ static RESULT min_part(const char *rule, const struct snp_tcb *t, uint8_t *ret_p
 		rule);
 }
 
-static RESULT check_minimum(const struct tee_verify_input *in, const struct snp_report *r,
-	enum snp_product product, struct checks *c)
+static RESULT check_minimum(
+	const struct tee_verify_input *in, const struct snp_report *r, struct checks *c)
 {
 	const struct strv *rules = &tee_policy_of(in)->min_tcb;
-	const struct snp_tcb t = snp_tcb_of(r->reported_tcb.raw, product);
 
 	for (size_t i = 0; i < rules->n; i++) {
 		const char *number = strchr(rules->v[i], '=');
 		char what[TEXT_MAX], got[16];
 		uint64_t want;
 		uint8_t part;
-		TRY(min_part(rules->v[i], &t, &part));
+		TRY(min_part(rules->v[i], &r->reported_tcb, &part));
 		struct err e = str_to_u64(number + 1, UINT8_MAX, "minimum TCB", &want);
 		if (failed(e)) /* the policy is wrong, not the evidence */
 			return err_new(ERR_USAGE, "minimum TCB '%.64s': not 0 to 255", rules->v[i]);
@@ -392,25 +389,32 @@ static void adopt(const struct snp_vek *vek, struct snp_report *r)
 	memcpy(r->csp_id, vek->csp_id, sizeof(r->csp_id));
 }
 
+static RESULT check_by_vek(const struct tee_verify_input *in, const struct snp_vek *vek,
+	struct snp_report *report, const struct x509_list *certs, struct checks *checks,
+	bool *ret_simulated)
+{
+	adopt(vek, report);
+	check_kind(vek, report, checks);
+	check_product(vek, report, checks);
+	TRY(check_chain(in, vek, certs, checks, ret_simulated));
+	check_tcb(vek, report, checks);
+	check_chip(vek, report, checks);
+	(void)check_result(checks, verify_signature(vek, report), DENY_SNP_SIGNATURE,
+		vek->vlek ? "report: signed by the VLEK" : "report: signed by the VCEK");
+	return OK;
+}
+
 RESULT snp_check_report(const struct tee_verify_input *in, struct snp_report *report,
 	const struct x509_list *certs, struct checks *checks, bool *ret_simulated)
 {
 	bool simulated = false;
 	struct snp_vek vek;
 
-	if (!choose_vek(in, report, certs, checks, &vek))
-		return OK;
-	adopt(&vek, report);
-	check_kind(&vek, report, checks);
-	check_product(&vek, report, checks);
-	TRY(check_chain(in, &vek, certs, checks, &simulated));
-	check_tcb(&vek, report, checks);
-	check_chip(&vek, report, checks);
-	(void)check_result(checks, verify_signature(&vek, report), DENY_SNP_SIGNATURE,
-		vek.vlek ? "report: signed by the VLEK" : "report: signed by the VCEK");
-	check_order(report, vek.product, checks);
+	if (choose_vek(in, report, certs, checks, &vek))
+		TRY(check_by_vek(in, &vek, report, certs, checks, &simulated));
+	check_order(report, checks);
 	check_policy(in, report, checks);
-	TRY(check_minimum(in, report, vek.product, checks));
+	TRY(check_minimum(in, report, checks));
 	*ret_simulated = simulated;
 	return OK;
 }

@@ -344,7 +344,11 @@ static void test_forms(void **state)
 	rsp.p[0] = 0x16; /* STATUS: no report in it */
 	assert_false(snp_evidence_is_raw(buf_bytes(&rsp)));
 	assert_err(verify_raw(&g, buf_bytes(&rsp)), ERR_FORMAT);
-	rsp.p[0] = 0;
+	memset(rsp.p + 1, 0, rsp.n - 1);
+	assert_err(verify_raw(&g, buf_bytes(&rsp)), ERR_FORMAT);
+	assert_err_text("STATUS 0x16");
+	buf_clear(&rsp);
+	snp_gen_response(buf_bytes(&report), &rsp);
 	rsp.p[4]++;
 	assert_false(snp_evidence_is_raw(buf_bytes(&rsp)));
 	assert_err(verify_raw(&g, buf_bytes(&rsp)), ERR_FORMAT);
@@ -397,47 +401,48 @@ static void replace(
 	buf_put(out, bytes_of(at + strlen(from), in.n - (size_t)(at - in.p) - strlen(from)));
 }
 
+static const struct bent {
+	const char *after, *from, *to;
+	enum err_code code;
+	const char *text;
+} bents[] = {
+	{ "", "\"attestation_report\"", "\"report\"", ERR_FORMAT, "attestation_report" },
+	{ "", "{\"version\":", "[{\"version\":", ERR_FORMAT, NULL },
+	{ "", "\"version\":5", "\"version\":\"5\"", ERR_FORMAT, "/version" },
+	{ "", "\"version\":5", "\"version\":4294967301", ERR_FORMAT, "/version" },
+	{ "", "\"version\":5", "\"version\":-5", ERR_FORMAT, "/version" },
+	{ "", "\"version\":5", "\"version\":5.5", ERR_FORMAT, "/version" },
+	{ "", "\"version\":5", "\"version\":6", ERR_FORMAT, "VERSION" },
+	{ "", "\"guest_svn\"", "\"guest\"", ERR_FORMAT, "/guest_svn" },
+	{ "", "\"policy\":", "\"policy\":true,\"p\":", ERR_FORMAT, "/policy" },
+	{ "", "\"policy\":", "\"policy\":18446744073709551616,\"p\":", ERR_FORMAT, NULL },
+	{ "", "\"vmpl\":0", "\"vmpl\":null", ERR_FORMAT, "/vmpl" },
+	{ "", "\"current_tcb\":", "\"current_tcb\":null,\"c\":", ERR_FORMAT, "/current" },
+	{ "", "\"fmc\":1", "\"fmc\":256", ERR_FORMAT, "fmc" },
+	{ "reported_tcb", "\"microcode\"", "\"ucode\"", ERR_FORMAT, "microcode" },
+	{ "", "\"measurement\":[62,", "\"measurement\":[", ERR_FORMAT, "/measurement" },
+	{ "", "\"measurement\":[62", "\"measurement\":[62,62", ERR_FORMAT, "/measurement" },
+	{ "", "\"measurement\":[62", "\"measurement\":[256", ERR_FORMAT, "/measurement" },
+	{ "", "\"measurement\":[62", "\"measurement\":[\"62\"", ERR_FORMAT, NULL },
+	{ "", "\"measurement\":[62", "\"measurement\":[63", ERR_UNVERIFIED, "signature" },
+	{ "", "\"host_data\":[64", "\"host_data\":[65", ERR_UNVERIFIED, "signature" },
+	{ "", "\"current_mit_vector\":3", "\"current_mit_vector\":null", ERR_UNVERIFIED,
+		"signature" },
+	{ "", "\"cpuid_step\":1", "\"cpuid_step\":null", ERR_UNVERIFIED, "signature" },
+	{ "", "\"cpuid_step\":1", "\"cpuid_step\":256", ERR_FORMAT, "/cpuid_step" },
+	{ "", "\"cpuid_mod_id\":2", "\"cpuid_mod_id\":1", ERR_UNVERIFIED, "signature" },
+	{ "", "\"minor\":55", "\"minor\":256", ERR_FORMAT, "/minor" },
+	{ "", "\"signature\"", "\"sig\"", ERR_FORMAT, "/signature/r" },
+	{ "cert_chain", "\"data\":[48", "\"data\":[49", ERR_FORMAT, "cert_chain[0]" },
+	{ "cert_chain", "\"data\":[48", "\"data\":[300", ERR_FORMAT, "cert_chain[0]" },
+	{ "cert_chain", "\"VCEK\"", "\"CRL\"", ERR_UNVERIFIED, "collateral.missing" },
+	{ "cert_chain", "\"ASK\"", "\"Empty\"", ERR_UNVERIFIED, "certificate.untrusted" },
+	{ "cert_chain", "\"ARK\"", "\"Empty\"", ERR_OK, NULL },
+	{ "cert_chain", "\"VCEK\"", "\"ARK\"", ERR_OK, NULL /* names there say nothing */ },
+};
+
 static void test_bad_json(void **state)
 {
-	static const struct {
-		const char *after, *from, *to;
-		enum err_code code;
-		const char *text;
-	} cases[] = {
-		{ "", "\"attestation_report\"", "\"report\"", ERR_FORMAT, "attestation_report" },
-		{ "", "{\"version\":", "[{\"version\":", ERR_FORMAT, NULL },
-		{ "", "\"version\":5", "\"version\":\"5\"", ERR_FORMAT, "/version" },
-		{ "", "\"version\":5", "\"version\":4294967301", ERR_FORMAT, "/version" },
-		{ "", "\"version\":5", "\"version\":-5", ERR_FORMAT, "/version" },
-		{ "", "\"version\":5", "\"version\":5.5", ERR_FORMAT, "/version" },
-		{ "", "\"version\":5", "\"version\":6", ERR_FORMAT, "VERSION" },
-		{ "", "\"guest_svn\"", "\"guest\"", ERR_FORMAT, "/guest_svn" },
-		{ "", "\"policy\":", "\"policy\":true,\"p\":", ERR_FORMAT, "/policy" },
-		{ "", "\"policy\":", "\"policy\":18446744073709551616,\"p\":", ERR_FORMAT, NULL },
-		{ "", "\"vmpl\":0", "\"vmpl\":null", ERR_FORMAT, "/vmpl" },
-		{ "", "\"current_tcb\":", "\"current_tcb\":null,\"c\":", ERR_FORMAT, "/current" },
-		{ "", "\"fmc\":1", "\"fmc\":256", ERR_FORMAT, "fmc" },
-		{ "reported_tcb", "\"microcode\"", "\"ucode\"", ERR_FORMAT, "microcode" },
-		{ "", "\"measurement\":[62,", "\"measurement\":[", ERR_FORMAT, "/measurement" },
-		{ "", "\"measurement\":[62", "\"measurement\":[62,62", ERR_FORMAT, "/measurement" },
-		{ "", "\"measurement\":[62", "\"measurement\":[256", ERR_FORMAT, "/measurement" },
-		{ "", "\"measurement\":[62", "\"measurement\":[\"62\"", ERR_FORMAT, NULL },
-		{ "", "\"measurement\":[62", "\"measurement\":[63", ERR_UNVERIFIED, "signature" },
-		{ "", "\"host_data\":[64", "\"host_data\":[65", ERR_UNVERIFIED, "signature" },
-		{ "", "\"current_mit_vector\":3", "\"current_mit_vector\":null", ERR_UNVERIFIED,
-			"signature" },
-		{ "", "\"cpuid_step\":1", "\"cpuid_step\":null", ERR_UNVERIFIED, "signature" },
-		{ "", "\"cpuid_step\":1", "\"cpuid_step\":256", ERR_FORMAT, "/cpuid_step" },
-		{ "", "\"cpuid_mod_id\":2", "\"cpuid_mod_id\":1", ERR_UNVERIFIED, "signature" },
-		{ "", "\"minor\":55", "\"minor\":256", ERR_FORMAT, "/minor" },
-		{ "", "\"signature\"", "\"sig\"", ERR_FORMAT, "/signature/r" },
-		{ "cert_chain", "\"data\":[48", "\"data\":[49", ERR_FORMAT, "cert_chain[0]" },
-		{ "cert_chain", "\"data\":[48", "\"data\":[300", ERR_FORMAT, "cert_chain[0]" },
-		{ "cert_chain", "\"VCEK\"", "\"CRL\"", ERR_UNVERIFIED, "collateral.missing" },
-		{ "cert_chain", "\"ASK\"", "\"Empty\"", ERR_UNVERIFIED, "certificate.untrusted" },
-		{ "cert_chain", "\"ARK\"", "\"Empty\"", ERR_OK, NULL },
-		{ "cert_chain", "\"VCEK\"", "\"ARK\"", ERR_OK, NULL /* names there say nothing */ },
-	};
 	AUTO(buf_done) struct buf report = BUF_INIT(SNP_REPORT_SIZE);
 	AUTO(buf_done) struct buf good = BUF_INIT(SNP_GEN_JSON_MAX);
 	AUTO(buf_done) struct buf bent = BUF_INIT(SNP_GEN_JSON_MAX);
@@ -453,12 +458,12 @@ static void test_bad_json(void **state)
 	assert_ok(collateral_add(g.collateral, buf_bytes(&g.crl), "list"));
 	struct text t = { .g = &g };
 	assert_ok(verify_text(&t, buf_bytes(&good)));
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		replace(buf_bytes(&good), cases[i].after, cases[i].from, cases[i].to, &bent);
+	for (size_t i = 0; i < ARRAY_LEN(bents); i++) {
+		replace(buf_bytes(&good), bents[i].after, bents[i].from, bents[i].to, &bent);
 		struct err e = verify_text(&t, buf_bytes(&bent));
-		if (e.code != cases[i].code ||
-			(cases[i].text && !strstr(err_text(), cases[i].text))) {
-			print_error("%s: %s: %s\n", cases[i].to, err_code_name(e.code),
+		if (e.code != bents[i].code ||
+			(bents[i].text && !strstr(err_text(), bents[i].text))) {
+			print_error("%s: %s: %s\n", bents[i].to, err_code_name(e.code),
 				failed(e) ? err_text() : "");
 			fail();
 		}
