@@ -32,6 +32,7 @@ static const char *meaning(const struct tdx_quote *q, const char *name)
 		{ "rtmr_2", "command line and initrd: PCRs 8 to 15" },
 		{ "rtmr_3", "run time" },
 		{ "mr_enclave", "build of the enclave" },
+		{ "att_key_data_0", "TEE type: SGX" },
 		{ "config_id", "configuration given at launch: initdata" },
 	};
 

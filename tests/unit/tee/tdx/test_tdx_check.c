@@ -369,6 +369,34 @@ static void test_told(void **state)
 	assert_int_equal(find(c, "td_attributes: MIGRATABLE")->verdict, CHECK_NOT_DONE);
 }
 
+/* Quotes of type 3 have no certificates; the one that signed the QE's report is beside them. */
+static void test_pck_beside(void **state)
+{
+	AUTO(checks_freep) struct checks *c = NULL, *without = NULL;
+	AUTO(tdx_verified_done) struct tdx_verified v = { 0 }, w = { 0 };
+	AUTO(collateral_freep) struct collateral *beside = NULL;
+	struct judge *j = *state;
+
+	start(j, TDX_BODY_TD_10);
+	const struct x509_list certs = {
+		.v = { j->g.processor_ca, j->g.platform_ca, j->g.pck },
+		.n = 3,
+	};
+	j->q.cert_type = 3;
+	j->q.cert_data = bytes_str("encrypted PPID and more");
+	judge(j, &without, &w);
+	assert_string_equal(find(without, "PCK certificate")->d.code, "collateral.missing");
+	assert_int_equal(find(without, "QE report: signed")->verdict, CHECK_NOT_DONE);
+	assert_err(checks_end(without), ERR_UNVERIFIED);
+	assert_ok(collateral_new(&beside));
+	assert_ok(collateral_add_certs(beside, &certs, "test"));
+	j->in.collateral = beside;
+	judge(j, &c, &v);
+	expect_only(c, NULL, NULL);
+	assert_string_equal(find(c, "PCK certificate")->d.actual, "from the collateral");
+	assert_int_equal(find(c, "QE report: signed")->verdict, CHECK_PASSED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_debug_allowed),
 		cmocka_unit_test(test_minimum_unknown),
 		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_pck_beside),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
