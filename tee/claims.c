@@ -87,6 +87,14 @@ void claims_hex(struct claims *c, const char *name, struct bytes value)
 	(void)add(c, name, CLAIM_HEX, text);
 }
 
+void claims_json(struct claims *c, const char *name, struct bytes json)
+{
+	char *text = NULL;
+
+	err_ignore(bytes_to_str(json, &text)); /* add() sees the NULL */
+	(void)add(c, name, CLAIM_JSON, text);
+}
+
 /* The joined text is kept beside the list, so that claim_text() allocates nothing. */
 static struct err extend_list(struct claim *l, const char *value)
 {
@@ -150,6 +158,9 @@ static void print_value(const struct claim *c, struct json_writer *w)
 		for (size_t i = 0; i < c->list.n; i++)
 			jw_str(w, c->list.v[i]);
 		jw_array_end(w);
+		break;
+	case CLAIM_JSON:
+		jw_raw(w, bytes_str(c->s));
 		break;
 	}
 }

@@ -48,6 +48,7 @@ static struct err keys_differ(struct bytes map, struct bytes key)
 	return OK;
 }
 
+/* RFC 8949, 5.6: with a key twice, two readers may see two values. */
 static struct err pair(struct reader *r, const uint8_t *map, unsigned depth)
 {
 	const uint8_t *start = r->p;
@@ -61,6 +62,8 @@ static struct err pair(struct reader *r, const uint8_t *map, unsigned depth)
 	return item(r, depth, &c);
 }
 
+/* Counts are those of the sender: nothing is allocated by them, and each item takes a byte at
+ * least, so the work is bounded by the limits and by the input. */
 static struct err inside(struct reader *r, unsigned depth, struct cbor *c)
 {
 	const uint8_t *start = r->p;

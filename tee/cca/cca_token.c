@@ -17,6 +17,8 @@ enum form {
 	TEXT
 };
 
+/* One claim of RMM A7.2.3.1 (realm) or A7.2.3.2 (platform). Only types and sizes are judged here;
+ * what a value means is the verifier's business. */
 struct claim_rule {
 	int64_t key;
 	const char *name;
@@ -101,6 +103,8 @@ static const struct claim_rule realm_rules[] = {
 	RULE(CCA_RIM, "initial measurement", HASH, 0, false, cca_realm, rim),
 };
 
+/* Signed by the platform like everything else: measurements of its firmware, as claims for the
+ * relying party. No reference values are built in. */
 static struct err parse_components(const struct cbor *map, struct cca_platform *p)
 {
 	struct cbor list, one;
@@ -140,6 +144,7 @@ static struct err parse_platform(struct bytes payload, struct cca_platform *p)
 	return parse_components(&map, p);
 }
 
+/* The realm extends these at run time; they have the size of the initial measurement. */
 static struct err parse_rems(const struct cbor *map, struct cca_realm *realm)
 {
 	struct cbor list, one;
@@ -168,6 +173,8 @@ static struct err parse_realm(struct bytes payload, struct cca_realm *realm)
 	return parse_rems(&map, realm);
 }
 
+/* A byte string that holds CBOR: the inner token is parsed on its own, so that its limits count
+ * from its own start. */
 static struct err parse_part(
 	const struct cbor *collection, int64_t key, const char *what, struct cose_sign1 *ret)
 {

@@ -7,6 +7,8 @@
 #include <base/encode.h>
 #include <crypto/jose.h>
 
+/* The profile fixes what the claims mean, so another one is refused instead of guessed at. The RMM
+ * of the first profile writes no claim for the realm's. */
 static const struct profiles {
 	const char *platform, *realm; /* realm NULL: its token has no profile claim */
 } profiles[] = {
@@ -44,6 +46,8 @@ static void check_profile(const struct cca_token *t, struct checks *checks)
 }
 
 /* ---- the realm's key, and the platform that vouches for it ---- */
+/* What makes the realm token the platform's word: whoever has the key that signs realm tokens would
+ * else sign any. */
 static struct err check_binding(const struct cca_token *t, struct checks *checks)
 {
 	static const char what[] = "platform token: challenge is the hash of the realm's key";
@@ -90,6 +94,7 @@ static struct err parse_platform_key(struct bytes file, struct key **ret_key)
 	return jwk_parse(j, ret_key);
 }
 
+/* Which of several keys it is, is found out by trying: tokens do not name it. */
 static bool signed_by(const struct cca_token *t, const struct key *key)
 {
 	return !failed(cose_sign1_verify(&t->platform_sign1, key));
@@ -147,6 +152,7 @@ static bool check_platform_signature(
 	return false;
 }
 
+/* Debug of the platform's own software or of others' shows the memory of realms. */
 static void check_lifecycle(
 	const struct cca_token *t, const struct tee_policy *policy, struct checks *checks)
 {

@@ -42,6 +42,8 @@ const char *cose_alg_name(int64_t alg)
 	return a ? a->name : "?";
 }
 
+/* RFC 9052, section 3: the algorithm is read from the protected header alone, because nothing
+ * vouches for the other; "crit" lists parameters that must be understood, and none is here. */
 static struct err parse_header(struct cose_sign1 *s, const char *what)
 {
 	struct cbor map, v;
@@ -98,6 +100,8 @@ void cose_sign1_input(struct bytes protected_header, struct bytes payload, struc
 	cbor_put_bytes(out, payload);
 }
 
+/* RFC 9053, section 2.1: r and s of the curve's width. The algorithm does not choose the curve by
+ * itself, but each profile of CCA pairs them so. */
 RESULT cose_sign1_verify(const struct cose_sign1 *s, const struct key *key)
 {
 	AUTO(buf_done) struct buf input = BUF_INIT(INPUT_MAX), der = BUF_INIT(256);

@@ -46,7 +46,13 @@ static struct bytes read_number(struct reader *r)
 	return n;
 }
 
-/* Curve, point and user id, which both forms have alike. */
+/*
+ * HRK and HSK: version, key id, id of the signer, usage, 24 reserved bytes, key, 108 reserved
+ * bytes; signed up to here; signature, 112 reserved bytes. CEK and PEK: version, firmware, 2
+ * reserved bytes, usage, algorithm, key, id of the signer, 608 reserved bytes; signed up to here;
+ * two places of usage, algorithm, signature and 368 reserved bytes. A key is alike in both: curve,
+ * point, user id. The forms are AMD's of SEV.
+ */
 static struct err read_key(struct reader *r, struct csv_cert *c)
 {
 	uint32_t curve = rd_le32(r);
@@ -135,6 +141,8 @@ static void reverse(struct bytes from, uint8_t to[static CSV_NUMBER_SIZE])
 		to[i] = from.p[CSV_NUMBER_SIZE - 1 - i];
 }
 
+/* GB/T 32918.2: the signer's id and public key are hashed before the message, so that a signature
+ * does not hold under a certificate with another id. */
 RESULT csv_cert_verifies(
 	const struct csv_cert *signer, struct bytes message, struct bytes r, struct bytes s)
 {
@@ -154,6 +162,8 @@ RESULT csv_cert_verifies(
 	return key_verify_sm2(key, signer->user_id, message, buf_bytes(&der));
 }
 
+/* A PEK may also be signed by its owner (OCA). That signature says nothing about the processor:
+ * only those that claim to be of the issuer's kind are looked at. */
 RESULT csv_cert_signed_by(const struct csv_cert *c, const struct csv_cert *issuer)
 {
 	bool signer = false;

@@ -89,12 +89,14 @@ static bool signer_at(struct bytes data, size_t size, bool masked, struct csv_ev
 	return true;
 }
 
+/* struct csv_attestation_report_ext of the guest driver: magic, flags, data. */
 static bool has_wrapper(struct bytes raw)
 {
 	return raw.n == CSV_WRAPPER_SIZE && (memcmp(raw.p, magic_v2, MAGIC_SIZE) == 0 ||
 						    bytes_is_zero(bytes_of(raw.p, MAGIC_SIZE)));
 }
 
+/* Nothing in a bare report tells its version; the PEK stands behind it in both. */
 RESULT csv_evidence_parse(struct bytes raw, struct csv_evidence *ret_evidence)
 {
 	AUTO(csv_evidence_done) struct csv_evidence e = { 0 };
@@ -136,6 +138,7 @@ struct builder {
 	struct err e; /* the first failure */
 };
 
+/* The signed bytes are built again from the members, so each must be there and have its size. */
 static void put_int(struct builder *b, const struct json *j, const char *name, size_t width)
 {
 	uint64_t v;
@@ -229,6 +232,7 @@ static bool given(const struct json *j)
 	return j && json_type(j) != JSON_NULL;
 }
 
+/* "flags" is the version less one, and the magic says the same. */
 static struct err decode_report(const struct json *j, struct csv_evidence *e)
 {
 	uint8_t magic[MAGIC_SIZE], data[CSV_DATA_SIZE];

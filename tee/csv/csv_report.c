@@ -45,6 +45,7 @@ static struct bytes read_number(struct reader *r)
 	return n;
 }
 
+/* Bytes 0 to 187 of both versions. */
 static void read_common(struct masked *m, struct csv_report *v)
 {
 	take(m, v->user_pubkey_digest, sizeof(v->user_pubkey_digest));
@@ -58,6 +59,7 @@ static void read_common(struct masked *m, struct csv_report *v)
 	v->sig_algo = take_le32(m);
 }
 
+/* Bytes 188 to 1023 of version 2, which is not masked. */
 static void read_v2(struct reader *r, struct csv_report *v)
 {
 	v->build = rd_le32(r);
@@ -68,6 +70,8 @@ static void read_v2(struct reader *r, struct csv_report *v)
 	v->reserved1 = rd_take(r, V2_RESERVED1);
 }
 
+/* The signature of version 1 is over the masked bytes as they are stored, that of version 2 over
+ * everything before it. */
 RESULT csv_report_parse(struct bytes data, unsigned version, struct csv_report *ret_report)
 {
 	size_t size = version == 1 ? CSV_REPORT_V1_SIZE : CSV_REPORT_V2_SIZE;

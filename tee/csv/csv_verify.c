@@ -1,4 +1,5 @@
 #include "csv.h"
+#include "eventlog_json.h"
 #include "platforms.h"
 
 #include <stdio.h>
@@ -51,6 +52,7 @@ static void consider_file(struct search *s, struct bytes file)
 	}
 }
 
+/* Certificates that the guest sends are not mixed with others: what it sends is judged. */
 static bool find(const struct tee_verify_input *in, struct bytes own, uint32_t usage,
 	const struct csv_cert *subject, struct csv_cert *ret)
 {
@@ -69,6 +71,7 @@ static bool find(const struct tee_verify_input *in, struct bytes own, uint32_t u
 }
 
 /* ---- the chain ---- */
+/* Its own signature shows that a root was copied whole. */
 static struct err signed_by_root(const struct csv_cert *hsk, struct bytes file)
 {
 	struct csv_cert hrk;
@@ -105,6 +108,7 @@ static struct err signed_by_trusted_root(
 	return replaced ? e : signed_by_root(hsk, BYTES_OF(csv_hrk));
 }
 
+/* Hygon's certificates have neither dates nor revocation lists. */
 static void check_chain(const struct tee_verify_input *in, const struct csv_evidence *e,
 	struct chain *chain, struct checks *checks)
 {
@@ -203,28 +207,30 @@ static bool indices_fit(const struct eventlog *log, struct checks *checks)
 	return true;
 }
 
-static void check_event_log(const struct tee_verify_input *in, const struct csv_evidence *e,
-	const struct csv_report *r, struct checks *checks)
+static struct bytes event_log(const struct tee_verify_input *in, const struct csv_evidence *e)
 {
-	AUTO(eventlog_done) struct eventlog log = { 0 };
-	struct bytes bytes =
-		e->event_log.n > 0 ? buf_bytes(&e->event_log) : tee_part(in, "event-log");
+	return e->event_log.n > 0 ? buf_bytes(&e->event_log) : tee_part(in, "event-log");
+}
 
+/* The log stays empty when there is nothing to compare it with. */
+static void check_event_log(
+	struct bytes bytes, const struct csv_report *r, struct eventlog *log, struct checks *checks)
+{
 	if (bytes.n == 0)
 		return;
 	if (r->version == 1) {
 		check_skip(checks, "event log", "reports of version 1 have no registers");
 		return;
 	}
-	struct err parsed = eventlog_parse(bytes, EVENTLOG_PADDED, &log);
+	struct err parsed = eventlog_parse(bytes, EVENTLOG_PADDED, log);
 	if (failed(parsed)) {
 		(void)check_result(checks, parsed, DENY_CSV_EVENT_LOG, "event log");
 		return;
 	}
-	if (!indices_fit(&log, checks))
+	if (!indices_fit(log, checks))
 		return;
 	for (uint32_t i = LOG_REGISTERS_FIRST; i < CSV_RTMRS; i++)
-		check_register(&log, r, i, checks);
+		check_register(log, r, i, checks);
 }
 
 /* ---- the row ---- */
@@ -244,6 +250,7 @@ static struct err verify(
 	const struct tee_verify_input *in, struct checks *checks, struct claims *ret_claims)
 {
 	AUTO(csv_evidence_done) struct csv_evidence e = { 0 };
+	AUTO(eventlog_done) struct eventlog log = { 0 };
 	AUTO(claims_done) struct claims c = { 0 };
 	struct chain chain = { 0 };
 	struct csv_report r;
@@ -257,10 +264,12 @@ static struct err verify(
 	check_chain(in, &e, &chain, checks);
 	check_report(&r, &chain.pek, checks);
 	check_values(in, &r, checks);
-	check_event_log(in, &e, &r, checks);
+	check_event_log(event_log(in, &e), &r, &log, checks);
 	TRY(checks_end(checks));
 
 	csv_claims(&e, &r, &c);
+	if (log.n > 0)
+		claims_event_log(&c, "csv.uefi_event_logs", &log, DIGEST_SM3);
 	add_verdicts(&r, &c);
 	TRY(claims_end(&c));
 	*ret_claims = c;

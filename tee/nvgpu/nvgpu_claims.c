@@ -75,6 +75,7 @@ static struct err add_text(
 	return OK;
 }
 
+/* Types that are not known here stay visible as "type_<n>" in hex: they are signed as well. */
 static struct err add_item(const char *prefix, const struct spdm_opaque *o, struct claims *c)
 {
 	struct path p = { prefix, "config" };

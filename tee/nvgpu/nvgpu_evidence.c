@@ -118,6 +118,8 @@ static struct err decode_uuid(const struct json *j, struct nvgpu_device *d)
 	return OK;
 }
 
+/* Reports come as base64 or as hex. In base64 the 01 ff of the request makes a '/', so that one is
+ * never taken for the other. */
 static struct err decode_device(const struct json *j, struct nvgpu_device *d)
 {
 	AUTO(buf_done) struct buf chain = BUF_INIT(CHAIN_MAX);

@@ -128,6 +128,8 @@ static void check_chain(struct look *l, const struct x509 *leaf)
 	check_revoked(l, &chain);
 }
 
+/* The key was made for one firmware and lives in it: DICE. The report names the firmware that runs.
+ */
 static void check_fwid(const struct look *l, const struct x509 *leaf)
 {
 	struct bytes reported = spdm_opaque_value(l->report, NVGPU_FWID);
@@ -142,6 +144,7 @@ static void check_fwid(const struct look *l, const struct x509 *leaf)
 		(void)check_bytes(l->checks, DENY_NVGPU_FWID, what, BYTES_OF(own), reported);
 }
 
+/* Over request and response, so that the nonce of the request is signed too. */
 static struct err signature(const struct look *l, const struct x509 *leaf)
 {
 	AUTO(key_freep) struct key *key = NULL;
@@ -171,6 +174,7 @@ static void check_nonce(const struct look *l)
 		l->report->request_nonce);
 }
 
+/* What the trust in a device depends on most; Trustee refuses reports without them as well. */
 static void check_versions(const struct look *l)
 {
 	char what[LABEL_SIZE];

@@ -33,6 +33,8 @@ static struct err parse_request(struct reader *r, struct spdm_report *v)
 	return OK;
 }
 
+/* Table 45: an index, the specification (DMTF alone), and the value with its type and size inside
+ * another size. Both sizes must agree. */
 static struct err parse_block(struct reader *r, struct spdm_report *v)
 {
 	uint8_t index = rd_u8(r);
@@ -66,6 +68,7 @@ static struct err parse_record(struct reader *r, struct spdm_report *v)
 	return rd_end(&record, "SPDM response: measurement record");
 }
 
+/* SPDM leaves this to the vendor. NVIDIA: type, size, value, one behind the other. */
 static struct err parse_opaque(struct reader *r, struct spdm_report *v)
 {
 	uint16_t size = rd_le16(r);

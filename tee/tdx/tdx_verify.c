@@ -1,4 +1,5 @@
 /* The platforms tdx and sgx: a quote, and what the relying party expects of it. */
+#include "eventlog_json.h"
 #include "platforms.h"
 #include "tdx/event_log.h"
 #include "tdx/evidence.h"
@@ -95,13 +96,27 @@ static void put_flag(struct claims *c, const struct kind *kind, const char *name
 	claims_bool(c, name, value);
 }
 
-static RESULT make_claims(
-	const struct kind *kind, const struct tdx_verified *v, struct claims *ret_claims)
+/* A log that was replayed against the quote. */
+static RESULT claim_log(const struct tdx_evidence *e, const struct kind *kind, struct claims *c)
+{
+	AUTO(eventlog_done) struct eventlog log = { 0 };
+	char name[32];
+
+	TRY(eventlog_parse(e->ccel, EVENTLOG_PADDED, &log));
+	(void)snprintf(name, sizeof(name), "%s.uefi_event_logs", kind->prefix);
+	claims_event_log(c, name, &log, DIGEST_SHA384);
+	return OK;
+}
+
+static RESULT make_claims(const struct kind *kind, const struct tdx_evidence *e,
+	const struct tdx_verified *v, struct claims *ret_claims)
 {
 	AUTO(claims_done) struct claims c = { 0 };
 	struct bound b = bound_of(&v->quote);
 
 	tdx_quote_claims(v, kind->prefix, &c);
+	if (e->ccel.n > 0 && v->quote.body_type != TDX_BODY_SGX)
+		TRY(claim_log(e, kind, &c));
 	claims_hex(&c, "report_data", b.report_data);
 	claims_hex(&c, "init_data", b.config_id);
 	put_flag(&c, kind, "debug", tdx_quote_debug(&v->quote));
@@ -122,7 +137,7 @@ static RESULT verify(const struct tee_verify_input *in, const struct kind *kind,
 	TRY(tdx_check_quote(in, e.quote, checks, &v));
 	check_expected(in, kind, &e, &v.quote, checks);
 	TRY(checks_end(checks));
-	return make_claims(kind, &v, ret_claims);
+	return make_claims(kind, &e, &v, ret_claims);
 }
 
 static RESULT tdx_verify(

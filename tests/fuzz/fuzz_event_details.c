@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct event e = { .type = types[data[0] % ARRAY_LEN(types)],
 		.data = bytes_of(data + 1, size - 1) };
 	struct eventlog log = { .v = &e, .n = 1 };
-	if (failed(eventlog_write_json(&log, &w)))
+	if (failed(eventlog_write_json(&log, DIGEST_SHA384, &w)))
 		return 0;
 	if (failed(json_parse(buf_bytes(&text), &j)))
 		abort();

@@ -16,7 +16,8 @@ enum claim_type {
 	CLAIM_U64,
 	CLAIM_BOOL,
 	CLAIM_HEX,
-	CLAIM_LIST
+	CLAIM_LIST,
+	CLAIM_JSON
 };
 
 struct claim {
@@ -40,6 +41,8 @@ void claims_u64(struct claims *c, const char *name, uint64_t value);
 void claims_bool(struct claims *c, const char *name, bool value);
 void claims_hex(struct claims *c, const char *name, struct bytes value);
 /* value NULL: only that there is a list, empty so far. */
+/* A value that is JSON already and is not looked at; claim_text() gives it as it is. */
+void claims_json(struct claims *c, const char *name, struct bytes json);
 void claims_list_add(struct claims *c, const char *name, const char *value);
 RESULT claims_end(const struct claims *c);
 const struct claim *claims_get(const struct claims *c, const char *name); /* NULL when absent */

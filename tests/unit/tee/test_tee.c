@@ -86,10 +86,12 @@ static void test_claims(void **state)
 	claims_str(&c, "tpm2", "not below tpm");
 	claims_str(&c, "tpm2x.one\\.part.leaf\\.", "v");
 	claims_list_add(&c, "none", NULL);
+	claims_json(&c, "tpm.log", bytes_str("[{\"a\":1}]"));
 	assert_ok(claims_end(&c));
 	assert_ok(claims_print(&c, &text));
 	assert_string_equal(buf_cstr(&text),
-		"{\"tpm\":{\"name\":\"a\\\"b\",\"sub\":{\"deep\":\"abcd\"},\"list\":[\"x\",\"y\"]},"
+		"{\"tpm\":{\"name\":\"a\\\"b\",\"sub\":{\"deep\":\"abcd\"},\"list\":[\"x\",\"y\"],"
+		"\"log\":[{\"a\":1}]},"
 		"\"count\":18446744073709551615,\"debug\":false,\"tpm2\":\"not below "
 		"tpm\",\"tpm2x\":"
 		"{\"one.part\":{\"leaf.\":\"v\"}},\"none\":[]}");

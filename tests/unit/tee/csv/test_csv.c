@@ -333,6 +333,8 @@ static void make_log(struct buf *log, struct world *w)
 static void test_event_log(void **state)
 {
 	AUTO(buf_done) struct buf log = BUF_INIT(4096);
+	AUTO(claims_done) struct claims c = { 0 };
+	AUTO(json_freep) struct json *events = NULL;
 	struct world w;
 
 	(void)state;
@@ -340,7 +342,10 @@ static void test_event_log(void **state)
 	make_log(&log, &w);
 	w.g.event_log = buf_bytes(&log);
 	world_json(&w, true);
-	assert_ok(verdict(&w.in));
+	assert_ok(tee_verify(tee_by_platform("csv"), &w.in, &c));
+	assert_ok(
+		json_parse(bytes_str(claim_text(claims_get(&c, "csv.uefi_event_logs"))), &events));
+	assert_int_equal(json_count(events), 4);
 	w.g.rtmr[3][0] ^= 1;
 	world_json(&w, true);
 	assert_denial(&w.in, DENY_CSV_EVENT_LOG, "event log: RTMR3");

@@ -116,6 +116,8 @@ static void test_good(void **state)
 			assert_string_equal(claim(&c, p, "fmspc"), "112233445566");
 			assert_string_equal(claim_text(claims_get(&c, "simulated")), "false");
 			assert_int_equal(strlen(claim_text(claims_get(&c, "report_data"))), 128);
+			assert_int_equal(str_starts(claim(&c, p, "uefi_event_logs"), "[{"),
+				t != TDX_BODY_SGX && !bare);
 		}
 }
 

@@ -1,7 +1,5 @@
 #include "eventlog_json.h"
 
-#include <stdio.h>
-
 #include <base/encode.h>
 #include <base/reader.h>
 #include <base/utf8.h>
@@ -18,21 +16,6 @@ enum {
 
 /* Events of the attestation agent ("AAEL"): "<domain> <operation> <content>". */
 #define AAEL_TAG 0x4141454cu
-
-static const struct {
-	uint16_t tpm_alg;
-	bool hashes;
-	enum digest_alg alg;
-	const char *name;
-} algs[] = {
-	{ 0x0001, false, 0, "RSA" },
-	{ 0x0003, false, 0, "TDES" },
-	{ 0x0004, true, DIGEST_SHA1, "SHA-1" },
-	{ 0x000b, true, DIGEST_SHA256, "SHA-256" },
-	{ 0x000c, true, DIGEST_SHA384, "SHA-384" },
-	{ 0x000d, true, DIGEST_SHA512, "SHA-512" },
-	{ 0x0012, true, DIGEST_SM3, "SM3" },
-};
 
 /* ---- details ---- */
 /* Without NULs, which a string of our own JSON reader cannot hold. */
@@ -301,33 +284,25 @@ RESULT event_details_write(const struct event *e, struct json_writer *w)
 }
 
 /* ---- events ---- */
-/* Whether the digest is that of the event's data, and the name of its algorithm. */
-static bool write_digest(const struct event *e, const struct event_digest *d, struct json_writer *w)
+static const char *alg_name(enum digest_alg alg)
 {
-	bool matches = false, named = false;
-	char number[8];
-
-	jw_object(w);
-	for (size_t i = 0; i < ARRAY_LEN(algs); i++) {
-		if (algs[i].tpm_alg != d->tpm_alg)
-			continue;
-		jw_kstr(w, "alg", algs[i].name);
-		matches = algs[i].hashes && event_digest_matches(e, algs[i].alg);
-		named = true;
+	switch (alg) {
+	case DIGEST_SHA1:
+		return "SHA-1";
+	case DIGEST_SHA256:
+		return "SHA-256";
+	case DIGEST_SHA384:
+		return "SHA-384";
+	case DIGEST_SHA512:
+		return "SHA-512";
+	case DIGEST_SM3:
+		break;
 	}
-	if (!named) {
-		(void)snprintf(number, sizeof(number), "0x%04x", d->tpm_alg);
-		jw_kstr(w, "alg", number);
-	}
-	jw_khex(w, "digest", d->digest);
-	jw_object_end(w);
-	return matches;
+	return "SM3";
 }
 
-static struct err write_event(const struct event *e, struct json_writer *w)
+static struct err write_event(const struct event *e, enum digest_alg bank, struct json_writer *w)
 {
-	bool matches = true;
-
 	jw_object(w);
 	jw_key(w, "details");
 	jw_object(w);
@@ -335,11 +310,12 @@ static struct err write_event(const struct event *e, struct json_writer *w)
 	jw_object_end(w);
 	jw_key(w, "digests");
 	jw_array(w);
-	for (size_t i = 0; i < e->n_digests; i++)
-		if (!write_digest(e, &e->digests[i], w))
-			matches = false;
+	jw_object(w);
+	jw_kstr(w, "alg", alg_name(bank));
+	jw_khex(w, "digest", event_digest(e, bank));
+	jw_object_end(w);
 	jw_array_end(w);
-	jw_kbool(w, "digest_matches_event", matches);
+	jw_kbool(w, "digest_matches_event", event_digest_matches(e, bank));
 	jw_kbase64(w, "event", e->data);
 	jw_ku64(w, "index", e->pcr);
 	jw_kstr(w, "type_name", event_type_name(e->type));
@@ -347,11 +323,25 @@ static struct err write_event(const struct event *e, struct json_writer *w)
 	return OK;
 }
 
-RESULT eventlog_write_json(const struct eventlog *l, struct json_writer *w)
+RESULT eventlog_write_json(const struct eventlog *l, enum digest_alg bank, struct json_writer *w)
 {
 	jw_array(w);
 	for (size_t i = 0; i < l->n; i++)
-		TRY(write_event(&l->v[i], w));
+		if (l->v[i].type != EV_NO_ACTION)
+			TRY(write_event(&l->v[i], bank, w));
 	jw_array_end(w);
 	return buf_end(w->out, "event log");
+}
+
+void claims_event_log(
+	struct claims *c, const char *name, const struct eventlog *l, enum digest_alg bank)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(EVENTLOG_CLAIM_MAX);
+	struct json_writer w = jw_of(&text);
+	struct err e = eventlog_write_json(l, bank, &w);
+
+	if (e.code == ERR_NOMEM)
+		c->bad = ERR_NOMEM;
+	else if (!failed(e))
+		claims_json(c, name, buf_bytes(&text));
 }
