@@ -121,6 +121,28 @@ static void test_good(void **state)
 		}
 }
 
+/* Newer versions carry the older reports, too. */
+static void test_other_versions(void **state)
+{
+	static const struct {
+		enum tdx_body_type type;
+		uint16_t version;
+	} others[] = {
+		{ TDX_BODY_SGX, 4 },
+		{ TDX_BODY_SGX, 5 },
+		{ TDX_BODY_TD_10, 5 },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		AUTO(claims_done) struct claims c = { 0 };
+
+		start(w, others[i].type);
+		w->q.version = others[i].version;
+		assert_ok(verify(w, platform_of(others[i].type), &c));
+	}
+}
+
 static void test_simulated(void **state)
 {
 	AUTO(claims_done) struct claims c = { 0 };
@@ -233,6 +255,16 @@ static void bend_module_major(struct world *w)
 	w->want.module_major = 3;
 }
 
+static void bend_seam_attributes(struct world *w)
+{
+	w->q.td.seam_attributes[3] = 1;
+}
+
+static void bend_seam_signer(struct world *w)
+{
+	w->q.td.mrsigner_seam[3] = 1;
+}
+
 static void bend_fmspc(struct world *w)
 {
 	static const uint8_t other[6] = { 1, 2, 3, 4, 5, 6 };
@@ -335,6 +367,8 @@ static void test_bad(void **state)
 		{ bend_old_qe, "tdx.tcb-status" },
 		{ bend_no_level, "tdx.tcb-status" },
 		{ bend_module_major, "tdx.module" },
+		{ bend_seam_attributes, "tdx.module" },
+		{ bend_seam_signer, "tdx.module" },
 		{ bend_fmspc, "tdx.fmspc" },
 		{ bend_qe_signer, "tdx.qe-identity" },
 		{ bend_info_key, "tdx.tcb-signature" },
@@ -468,6 +502,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_other_versions),
 		cmocka_unit_test(test_simulated),
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_not_bound),
