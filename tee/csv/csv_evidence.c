@@ -92,8 +92,9 @@ static bool signer_at(struct bytes data, size_t size, bool masked, struct csv_ev
 /* struct csv_attestation_report_ext of the guest driver: magic, flags, data. */
 static bool has_wrapper(struct bytes raw)
 {
-	return raw.n == CSV_WRAPPER_SIZE && (memcmp(raw.p, magic_v2, MAGIC_SIZE) == 0 ||
-						    bytes_is_zero(bytes_of(raw.p, MAGIC_SIZE)));
+	return raw.n == CSV_WRAPPER_SIZE &&
+	       (bytes_equal(bytes_of(raw.p, MAGIC_SIZE), bytes_of(magic_v2, MAGIC_SIZE)) ||
+		       bytes_is_zero(bytes_of(raw.p, MAGIC_SIZE)));
 }
 
 /* Nothing in a bare report tells its version; the PEK stands behind it in both. */
@@ -244,7 +245,7 @@ static struct err decode_report(const struct json *j, struct csv_evidence *e)
 		json_get(j, "magic"), "CSV evidence: attestation_report.magic", magic, MAGIC_SIZE));
 	TRY(int_bytes_fixed(
 		json_get(j, "data"), "CSV evidence: attestation_report.data", data, sizeof(data)));
-	if ((memcmp(magic, magic_v2, MAGIC_SIZE) == 0) != (flags == 1))
+	if (bytes_equal(BYTES_OF(magic), bytes_of(magic_v2, MAGIC_SIZE)) != (flags == 1))
 		return err_new(ERR_FORMAT, "CSV evidence: attestation_report.magic and flags");
 	e->version = (unsigned)flags + 1;
 	buf_put(&e->data, BYTES_OF(data));

@@ -50,6 +50,20 @@ bool snp_evidence_is_raw(struct bytes raw)
 	       version < 16 && algo == 1;
 }
 
+/*
+ * What a verdict may need of it. A root that comes with the evidence is trusted no more for that;
+ * lists in it may be old ones, the verifier has its own.
+ */
+static RESULT add_cert(enum snp_cert_kind kind, struct bytes der, struct snp_evidence *e)
+{
+	if (der.n == 0) /* a host that has none */
+		return OK;
+	if (kind != SNP_CERT_VCEK && kind != SNP_CERT_VLEK &&
+		(kind != SNP_CERT_ASK || snp_is_builtin_signer(der)))
+		return OK;
+	return x509_list_parse(der, &e->certs);
+}
+
 static RESULT add_table(struct bytes table, struct snp_evidence *e)
 {
 	struct snp_cert_entry v[SNP_CERT_TABLE_MAX];
@@ -57,10 +71,7 @@ static RESULT add_table(struct bytes table, struct snp_evidence *e)
 
 	TRY(snp_cert_table_parse(table, v, &n));
 	for (size_t i = 0; i < n; i++) {
-		/* Lists that come with the evidence may be old ones: the verifier has its own. */
-		if (v[i].kind > SNP_CERT_VLEK)
-			continue;
-		struct err x = x509_list_parse(v[i].data, &e->certs);
+		struct err x = add_cert(v[i].kind, v[i].data, e);
 		if (failed(x))
 			return err_add(x, "certificate table: %s", snp_cert_kind_name(v[i].kind));
 	}
@@ -236,25 +247,39 @@ static RESULT read_report(const struct json *r, struct snp_evidence *e)
 	return buf_end(&e->report, "SNP report");
 }
 
+static enum snp_cert_kind kind_of(const struct json *type)
+{
+	static const struct {
+		const char *name;
+		enum snp_cert_kind kind;
+	} kinds[] = {
+		{ "VCEK", SNP_CERT_VCEK },
+		{ "VLEK", SNP_CERT_VLEK },
+		{ "ASK", SNP_CERT_ASK },
+	};
+	const char *name = json_string(type);
+
+	for (size_t i = 0; name && i < ARRAY_LEN(kinds); i++)
+		if (str_equal(name, kinds[i].name))
+			return kinds[i].kind;
+	return SNP_CERT_OTHER; /* ARK, CRL, an empty place, something of the host's */
+}
+
 static RESULT read_cert(const struct json *j, size_t i, struct snp_evidence *e)
 {
-	static const char *const kinds[] = { "VCEK", "VLEK", "ASK", "ARK" };
-	const char *kind = json_string(json_get(j, "cert_type"));
+	enum snp_cert_kind kind = kind_of(json_get(j, "cert_type"));
 	const struct json *data = json_get(j, "data");
 	size_t n = json_count(data);
 	uint8_t der[CERT_MAX];
 	char name[32];
-	bool wanted = false;
 
-	for (size_t k = 0; kind && k < ARRAY_LEN(kinds); k++)
-		wanted = wanted || str_equal(kind, kinds[k]);
-	if (!wanted) /* a CRL, an empty place, something of the host's */
+	if (kind == SNP_CERT_OTHER)
 		return OK;
 	(void)snprintf(name, sizeof(name), "cert_chain[%zu]", i);
 	if (n > sizeof(der))
 		return err_new(ERR_FORMAT, "%s: %zu bytes", name, n);
 	TRY(put_octets(data, n, name, der));
-	struct err x = x509_list_parse(bytes_of(der, n), &e->certs);
+	struct err x = add_cert(kind, bytes_of(der, n), e);
 	return failed(x) ? err_add(x, "%s", name) : OK;
 }
 

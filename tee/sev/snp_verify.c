@@ -92,6 +92,13 @@ struct between {
 	struct x509_list all; /* views */
 };
 
+static const struct tee_anchors *anchors_of(const struct tee_verify_input *in)
+{
+	static const struct tee_anchors none = { 0 };
+
+	return in->anchors ? in->anchors : &none;
+}
+
 static void between_done(struct between *b)
 {
 	x509_list_done(&b->own);
@@ -110,17 +117,15 @@ static RESULT gather(const struct tee_verify_input *in, const struct snp_vek *ve
 
 	collateral_issuers(in->collateral, vek->cert, &issuers);
 	TRY(snp_builtin_signer(vek->product, vek->vlek, &ret->own));
-	add_views(ret, &ret->own);
+	/* Of two of one name the first counts: AMD's latest, unless another root takes its place.
+	 */
+	if (anchors_of(in)->vendor.n == 0)
+		add_views(ret, &ret->own);
 	add_views(ret, certs);
 	add_views(ret, &issuers);
+	if (anchors_of(in)->vendor.n > 0)
+		add_views(ret, &ret->own);
 	return OK;
-}
-
-static const struct tee_anchors *anchors_of(const struct tee_verify_input *in)
-{
-	static const struct tee_anchors none = { 0 };
-
-	return in->anchors ? in->anchors : &none;
 }
 
 /* A chain from the report's key to a root. */
@@ -293,6 +298,11 @@ static void tcb_text(const struct snp_tcb *t, char to[static TEXT_MAX])
 		t->bootloader, t->tee, t->snp, t->microcode);
 }
 
+static bool same_version(const struct snp_version *a, const struct snp_version *b)
+{
+	return a->major == b->major && a->minor == b->minor && a->build == b->build;
+}
+
 static void check_order(const struct snp_report *r, struct checks *c)
 {
 	const struct snp_tcb *current = &r->current_tcb, *committed = &r->committed_tcb;
@@ -305,8 +315,7 @@ static void check_order(const struct snp_report *r, struct checks *c)
 	tcb_text(committed, low);
 	(void)check_that(c, at_most(committed, current), DENY_SNP_TCB_ORDER,
 		"committed TCB is at most the current", high, low);
-	if (committed->raw != current->raw ||
-		memcmp(&r->committed, &r->current, sizeof(r->current)) != 0)
+	if (committed->raw != current->raw || !same_version(&r->committed, &r->current))
 		check_skip(c, "firmware is committed", "provisional: the host may still go back");
 }
 

@@ -36,7 +36,7 @@
 	X(DENY_INITDATA_MISMATCH, "initdata.mismatch")                                             \
 	X(DENY_DEBUG, "evidence.debug")                                                            \
 	X(DENY_TCB_MINIMUM, "evidence.tcb-minimum")                                                \
-	X(DENY_POLICY_CLAIM, "policy.claim") \
+	X(DENY_POLICY_CLAIM, "policy.claim")                                                       \
 	X(DENY_REFERENCE_UNKNOWN, "reference.unknown")
 
 #define TEE_DENIALS(X)                                                                             \

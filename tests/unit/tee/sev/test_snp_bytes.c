@@ -438,7 +438,9 @@ static const struct bent {
 	{ "cert_chain", "\"VCEK\"", "\"CRL\"", ERR_UNVERIFIED, "collateral.missing" },
 	{ "cert_chain", "\"ASK\"", "\"Empty\"", ERR_UNVERIFIED, "certificate.untrusted" },
 	{ "cert_chain", "\"ARK\"", "\"Empty\"", ERR_OK, NULL },
-	{ "cert_chain", "\"VCEK\"", "\"ARK\"", ERR_OK, NULL /* names there say nothing */ },
+	{ "cert_chain", "\"data\":[48", "\"data\":[],\"old\":[48", ERR_UNVERIFIED,
+		"collateral.missing" },
+	{ "cert_chain", "\"VCEK\"", "\"ARK\"", ERR_UNVERIFIED, "collateral.missing" },
 };
 
 static void test_bad_json(void **state)

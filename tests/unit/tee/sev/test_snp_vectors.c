@@ -324,9 +324,14 @@ static void test_pinned(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cas); i++) {
 		AUTO(x509_list_done) struct x509_list l = { 0 };
 		AUTO(x509_list_done) struct x509_list root = { 0 };
+		AUTO(buf_done) struct buf der = BUF_INIT(8192);
 		struct digest_value d;
 
 		builtin(&cas[i], &l);
+		assert_ok(x509_der(l.v[0], &der));
+		assert_int_equal(snp_is_builtin_signer(buf_bytes(&der)), cas[i].kind != ARK);
+		der.p[der.n - 1] ^= 1;
+		assert_false(snp_is_builtin_signer(buf_bytes(&der)));
 		assert_ok(x509_digest(l.v[0], DIGEST_SHA256, &d));
 		hex_to(digest_bytes(&d), hex);
 		assert_true(str_starts(hex, cas[i].digest));
