@@ -38,6 +38,7 @@ static void item_free(struct collateral_item *item)
 	buf_done(&item->bytes);
 	x509_free(item->cert);
 	x509_crl_free(item->crl);
+	json_free(item->json);
 	free(item);
 }
 
@@ -177,8 +178,9 @@ static RESULT member_time(const struct json *j, const char *name, int64_t *ret_t
 	return clock_parse(s, ret_t);
 }
 
+/* `inner` is a member of *root, which the item takes. */
 static RESULT signed_item(struct collateral_batch *b, enum collateral_kind kind,
-	const struct json *inner, struct bytes body)
+	const struct json *inner, struct json **root, struct bytes body)
 {
 	AUTO(item_freep) struct collateral_item *item = NULL;
 	const char *id = json_string(json_get(inner, "id"));
@@ -192,6 +194,7 @@ static RESULT signed_item(struct collateral_batch *b, enum collateral_kind kind,
 	TRY(item_new(b, kind, subject, body, &item));
 	TRY(member_time(inner, "issueDate", &item->not_before));
 	TRY(member_time(inner, "nextUpdate", &item->not_after));
+	item->json = TAKE(*root);
 	return put(&b->found, TAKE(item));
 }
 
@@ -205,9 +208,9 @@ RESULT batch_signed_json(struct collateral_batch *b, struct bytes body)
 	const struct json *tcb = json_get(root, "tcbInfo");
 	const struct json *identity = json_get(root, "enclaveIdentity");
 	if (tcb && !identity)
-		return signed_item(b, COLLATERAL_TCB_INFO, tcb, body);
+		return signed_item(b, COLLATERAL_TCB_INFO, tcb, &root, body);
 	if (identity && !tcb)
-		return signed_item(b, COLLATERAL_QE_IDENTITY, identity, body);
+		return signed_item(b, COLLATERAL_QE_IDENTITY, identity, &root, body);
 	return err_new(ERR_FORMAT, "signed JSON: neither tcbInfo nor enclaveIdentity");
 }
 

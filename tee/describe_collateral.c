@@ -1,5 +1,4 @@
 /* What collateral and keys hold, for people. */
-#include "collateral.h"
 #include "platforms.h"
 #include "tdx/tcb_info.h"
 
@@ -230,10 +229,8 @@ static void put_levels(struct fields *out, const struct tcb_info *info)
 static RESULT put_tcb_info(struct fields *out, const struct collateral_item *item)
 {
 	AUTO(tcb_info_done) struct tcb_info info = { 0 };
-	struct bytes text;
 
-	TRY(json_member_text(buf_bytes(&item->bytes), "tcbInfo", &text));
-	TRY(tcb_info_parse(text, &info));
+	TRY(tcb_info_decode(json_get(item->json, "tcbInfo"), &info));
 	fields_str(out, FIELDS_NO_OFFSET, 0, "id", info.tdx ? "TDX" : "SGX", NULL);
 	fields_u64(out, FIELDS_NO_OFFSET, 0, "version", info.version, NULL);
 	fields_hex(out, FIELDS_NO_OFFSET, BYTES_OF(info.fmspc), "fmspc", NULL);
@@ -248,10 +245,8 @@ static RESULT put_tcb_info(struct fields *out, const struct collateral_item *ite
 static RESULT put_identity(struct fields *out, const struct collateral_item *item)
 {
 	AUTO(qe_identity_done) struct qe_identity q = { 0 };
-	struct bytes text;
 
-	TRY(json_member_text(buf_bytes(&item->bytes), "enclaveIdentity", &text));
-	TRY(qe_identity_parse(text, &q));
+	TRY(qe_identity_decode(json_get(item->json, "enclaveIdentity"), &q));
 	fields_str(out, FIELDS_NO_OFFSET, 0, "id", q.id, NULL);
 	fields_u64(out, FIELDS_NO_OFFSET, 0, "tcbEvaluationDataNumber", q.eval_num, NULL);
 	put_time(out, "issueDate", q.issue_date);

@@ -208,7 +208,7 @@ static bool load_info(struct tcb_job *j)
 	}
 	struct err e = json_member_text(buf_bytes(&item->bytes), "tcbInfo", &text);
 	if (!failed(e))
-		e = tcb_info_parse(text, &j->info);
+		e = tcb_info_decode(json_get(item->json, "tcbInfo"), &j->info);
 	if (!check_result(j->checks, e, DENY_TDX_COLLATERAL_MALFORMED, "TCB info: well-formed"))
 		return false;
 	check_signature(j, item, text, "TCB info: signed by Intel");
@@ -232,7 +232,7 @@ static bool load_identity(struct tcb_job *j)
 	}
 	struct err e = json_member_text(buf_bytes(&item->bytes), "enclaveIdentity", &text);
 	if (!failed(e))
-		e = qe_identity_parse(text, &j->qe);
+		e = qe_identity_decode(json_get(item->json, "enclaveIdentity"), &j->qe);
 	if (!check_result(j->checks, e, DENY_TDX_COLLATERAL_MALFORMED, "QE identity: well-formed"))
 		return false;
 	check_signature(j, item, text, "QE identity: signed by Intel");

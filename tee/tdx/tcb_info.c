@@ -292,16 +292,25 @@ static RESULT get_info(const struct json *j, struct tcb_info *i)
 	return get_levels(j, i);
 }
 
-RESULT tcb_info_parse(struct bytes text, struct tcb_info *ret_info)
+RESULT tcb_info_decode(const struct json *object, struct tcb_info *ret_info)
 {
 	AUTO(tcb_info_done) struct tcb_info i = { 0 };
 
-	TRY(json_parse(text, &i.tree));
-	struct err e = get_info(i.tree, &i);
+	struct err e = get_info(object, &i);
 	if (failed(e))
 		return err_add(e, "TCB info");
 	*ret_info = i;
 	i = (struct tcb_info){ 0 };
+	return OK;
+}
+
+RESULT tcb_info_parse(struct bytes text, struct tcb_info *ret_info)
+{
+	AUTO(json_freep) struct json *tree = NULL;
+
+	TRY(json_parse(text, &tree));
+	TRY(tcb_info_decode(tree, ret_info));
+	ret_info->tree = TAKE(tree);
 	return OK;
 }
 
@@ -346,15 +355,23 @@ static RESULT get_identity(const struct json *j, struct qe_identity *q)
 	return get_isv_levels(j, &q->levels);
 }
 
-RESULT qe_identity_parse(struct bytes text, struct qe_identity *ret_identity)
+RESULT qe_identity_decode(const struct json *object, struct qe_identity *ret_identity)
 {
-	AUTO(qe_identity_done) struct qe_identity q = { 0 };
+	struct qe_identity q = { 0 };
 
-	TRY(json_parse(text, &q.tree));
-	struct err e = get_identity(q.tree, &q);
+	struct err e = get_identity(object, &q);
 	if (failed(e))
 		return err_add(e, "QE identity");
 	*ret_identity = q;
-	q = (struct qe_identity){ 0 };
+	return OK;
+}
+
+RESULT qe_identity_parse(struct bytes text, struct qe_identity *ret_identity)
+{
+	AUTO(json_freep) struct json *tree = NULL;
+
+	TRY(json_parse(text, &tree));
+	TRY(qe_identity_decode(tree, ret_identity));
+	ret_identity->tree = TAKE(tree);
 	return OK;
 }

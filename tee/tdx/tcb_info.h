@@ -41,7 +41,7 @@ struct tcb_module {
 };
 
 struct tcb_info {
-	struct json *tree;
+	struct json *tree; /* NULL: somebody else's */
 	bool tdx;
 	uint64_t version, eval_num;
 	int64_t issue_date, next_update;
@@ -54,6 +54,8 @@ struct tcb_info {
 };
 /* The exact bytes of the object "tcbInfo". ERR_FORMAT names the member. */
 RESULT tcb_info_parse(struct bytes text, struct tcb_info *ret_info);
+/* The object parsed already; it must outlive the result. */
+RESULT tcb_info_decode(const struct json *object, struct tcb_info *ret_info);
 void tcb_info_done(struct tcb_info *i);
 
 struct qe_identity {
@@ -68,6 +70,7 @@ struct qe_identity {
 };
 /* The exact bytes of the object "enclaveIdentity". */
 RESULT qe_identity_parse(struct bytes text, struct qe_identity *ret_identity);
+RESULT qe_identity_decode(const struct json *object, struct qe_identity *ret_identity);
 void qe_identity_done(struct qe_identity *q);
 
 /* First of the levels with isvsvn at most that; NULL: none. */

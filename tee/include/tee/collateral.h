@@ -30,6 +30,7 @@ struct collateral_item {
 	struct buf bytes; /* DER; JSON as above; binary */
 	struct x509 *cert;
 	struct x509_crl *crl;
+	struct json *json;	       /* of `bytes`, for TCB infos and identities */
 	int64_t not_before, not_after; /* notAfter or nextUpdate; both 0: has no times */
 };
 
