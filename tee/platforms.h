@@ -9,6 +9,7 @@ extern const struct tee tee_az_snp_vtpm;
 extern const struct tee tee_az_tdx_vtpm;
 extern const struct tee tee_tdx;
 extern const struct tee tee_sgx;
+extern const struct tee tee_sev;
 extern const struct tee tee_snp;
 extern const struct tee tee_se;
 extern const struct tee tee_cca;
@@ -18,6 +19,7 @@ extern const struct tee tee_nvgpu;
 /* Formats that can be decoded for people: const arrays of struct tee_format, one a folder, ended by
  * .name NULL, declared here and listed in tee.c. */
 extern const struct tee_format cca_formats[];
+extern const struct tee_format sev_formats[];
 extern const struct tee_format snp_formats[];
 extern const struct tee_format tdx_formats[];
 extern const struct tee_format csv_formats[];

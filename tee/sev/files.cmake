@@ -1,5 +1,9 @@
 set(FILES
 	roots.c
+	sev_cert.c
+	sev_describe.c
+	sev_evidence.c
+	sev_verify.c
 	snp_certificates.c
 	snp_claims.c
 	snp_codes.c

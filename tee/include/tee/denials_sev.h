@@ -10,4 +10,7 @@
 	X(DENY_SNP_CHIP_ID, "snp.chip-id")                                                         \
 	X(DENY_SNP_TCB_ORDER, "snp.tcb-order")                                                     \
 	X(DENY_SNP_POLICY, "snp.policy")                                                           \
-	X(DENY_SNP_VMPL, "snp.vmpl")
+	X(DENY_SNP_VMPL, "snp.vmpl")                                                               \
+	X(DENY_SEV_SIGNATURE, "sev.signature")                                                     \
+	X(DENY_SEV_CHAIN, "sev.chain")                                                             \
+	X(DENY_SEV_LAUNCH, "sev.launch")
