@@ -194,6 +194,7 @@ static RESULT signed_item(struct collateral_batch *b, enum collateral_kind kind,
 	TRY(item_new(b, kind, subject, body, &item));
 	TRY(member_time(inner, "issueDate", &item->not_before));
 	TRY(member_time(inner, "nextUpdate", &item->not_after));
+	(void)json_u64(json_get(inner, "tcbEvaluationDataNumber"), &item->eval_num);
 	item->json = TAKE(*root);
 	return put(&b->found, TAKE(item));
 }
@@ -221,10 +222,16 @@ static bool contains(struct bytes file, const char *text)
 	return file.n > 0 && memmem(file.p, file.n, text, strlen(text));
 }
 
+static bool is_space(uint8_t c)
+{
+	return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+}
+
 static struct bytes without_padding(struct bytes file)
 {
-	while (file.n > 0 && (file.p[file.n - 1] == 0 || file.p[file.n - 1] == '\n' ||
-				     file.p[file.n - 1] == '\r' || file.p[file.n - 1] == ' '))
+	while (file.n > 0 && is_space(file.p[0]))
+		file = bytes_of(file.p + 1, file.n - 1);
+	while (file.n > 0 && (file.p[file.n - 1] == 0 || is_space(file.p[file.n - 1])))
 		file.n--;
 	return file;
 }

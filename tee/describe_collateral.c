@@ -1,4 +1,5 @@
 /* What collateral and keys hold, for people. */
+#include "describe_extension.h"
 #include "platforms.h"
 #include "tdx/tcb_info.h"
 
@@ -6,7 +7,6 @@
 
 #include <base/clock.h>
 #include <base/encode.h>
-#include <crypto/der.h>
 #include <tee/fields.h>
 
 enum {
@@ -25,66 +25,6 @@ static void put_time(struct fields *out, const char *name, int64_t t)
 }
 
 /* ---- certificates ---- */
-
-static const struct {
-	const char *oid, *name;
-} extensions[] = {
-	{ "2.5.29.14", "subjectKeyIdentifier" },
-	{ "2.5.29.15", "keyUsage" },
-	{ "2.5.29.17", "subjectAltName" },
-	{ "2.5.29.19", "basicConstraints" },
-	{ "2.5.29.31", "cRLDistributionPoints" },
-	{ "2.5.29.32", "certificatePolicies" },
-	{ "2.5.29.35", "authorityKeyIdentifier" },
-	{ "2.5.29.37", "extKeyUsage" },
-	{ "1.3.6.1.5.5.7.1.1", "authorityInfoAccess" },
-	{ "1.3.6.1.4.1.3704.1.1", "AMD structVersion" },
-	{ "1.3.6.1.4.1.3704.1.2", "AMD productName" },
-	{ "1.3.6.1.4.1.3704.1.3.1", "AMD blSPL" },
-	{ "1.3.6.1.4.1.3704.1.3.2", "AMD teeSPL" },
-	{ "1.3.6.1.4.1.3704.1.3.3", "AMD snpSPL" },
-	{ "1.3.6.1.4.1.3704.1.3.4", "AMD spl4" },
-	{ "1.3.6.1.4.1.3704.1.3.5", "AMD spl5" },
-	{ "1.3.6.1.4.1.3704.1.3.6", "AMD spl6" },
-	{ "1.3.6.1.4.1.3704.1.3.7", "AMD spl7" },
-	{ "1.3.6.1.4.1.3704.1.3.8", "AMD ucodeSPL" },
-	{ "1.3.6.1.4.1.3704.1.3.9", "AMD fmcSPL" },
-	{ "1.3.6.1.4.1.3704.1.4", "AMD hwID" },
-	{ "1.3.6.1.4.1.3704.1.5", "AMD cspID" },
-	{ "1.2.840.113741.1.13.1", "Intel SGX extensions" },
-	{ "2.23.133.5.4.1", "TCG DICE TcbInfo" },
-};
-
-static const char *extension_name(const char *oid)
-{
-	for (size_t i = 0; i < ARRAY_LEN(extensions); i++)
-		if (str_equal(extensions[i].oid, oid))
-			return extensions[i].name;
-	return oid;
-}
-
-/* A number or text that an extension is made of; false: show its octets. */
-static bool put_simple(struct fields *out, const char *name, struct bytes value)
-{
-	enum {
-		IA5_STRING = 0x16
-	};
-	AUTO(auto_free) char *s = NULL;
-	struct reader r = rd_of(value), again = r;
-	struct bytes text;
-	uint64_t number;
-	uint8_t tag;
-
-	if (!failed(der_u64(&r, &number)) && !failed(rd_end(&r, name))) {
-		fields_u64(out, FIELDS_NO_OFFSET, 0, name, number, NULL);
-		return true;
-	}
-	if (failed(der_any(&again, &tag, &text)) || failed(rd_end(&again, name)) ||
-		(tag != IA5_STRING && tag != DER_UTF8_STRING) || failed(bytes_to_str(text, &s)))
-		return false;
-	fields_str(out, FIELDS_NO_OFFSET, 0, name, s, NULL);
-	return true;
-}
 
 static void put_pck(struct fields *out, const struct x509 *cert)
 {
@@ -110,9 +50,7 @@ static RESULT put_extensions(struct fields *out, const struct x509 *cert)
 		if (e.code == ERR_NOT_FOUND)
 			return OK;
 		TRY(e);
-		if (!put_simple(out, extension_name(oid), buf_bytes(&value)))
-			fields_hex(out, FIELDS_NO_OFFSET, buf_bytes(&value), extension_name(oid),
-				critical ? "critical" : NULL);
+		describe_extension(out, oid, critical, buf_bytes(&value));
 	}
 }
 

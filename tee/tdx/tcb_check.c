@@ -148,11 +148,14 @@ static bool valid_at(const struct collateral_item *i, int64_t now)
 	return i->not_before <= now && now <= i->not_after;
 }
 
-/* Better: of now, then newer. */
+/* Better: of now, then of a later evaluation, which Intel publishes beside the one it asks for
+ * already, then newer. */
 static bool better(const struct collateral_item *a, const struct collateral_item *than, int64_t now)
 {
 	if (!than || valid_at(a, now) != valid_at(than, now))
 		return !than || valid_at(a, now);
+	if (a->eval_num != than->eval_num)
+		return a->eval_num > than->eval_num;
 	return a->not_before > than->not_before;
 }
 

@@ -66,8 +66,8 @@ static enum tcb_status converge(enum tcb_status status, enum tcb_status with)
 {
 	if (with == TCB_REVOKED || with == TCB_NOT_SUPPORTED)
 		return status == TCB_NOT_SUPPORTED ? status : with;
-	if (with != TCB_OUT_OF_DATE)
-		return status;
+	if (with != TCB_OUT_OF_DATE) /* no module and no QE had another one yet */
+		return with > status ? with : status;
 	if (status == TCB_UP_TO_DATE || status == TCB_SW_HARDENING_NEEDED)
 		return TCB_OUT_OF_DATE;
 	if (status == TCB_CONFIGURATION_NEEDED ||

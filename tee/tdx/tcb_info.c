@@ -281,12 +281,17 @@ static RESULT get_info_kind(const struct json *j, struct tcb_info *i)
 
 static RESULT get_info(const struct json *j, struct tcb_info *i)
 {
+	uint64_t type;
+
 	TRY(get_info_kind(j, i));
 	TRY(get_time(j, "issueDate", &i->issue_date));
 	TRY(get_time(j, "nextUpdate", &i->next_update));
 	TRY(get_hex(j, "fmspc", i->fmspc, sizeof(i->fmspc)));
 	TRY(get_hex(j, "pceId", i->pce_id, sizeof(i->pce_id)));
 	TRY(get_u64(j, "tcbEvaluationDataNumber", UINT32_MAX, &i->eval_num));
+	/* How levels are compared: no other way than 0 is defined. */
+	if (json_get(j, "tcbType"))
+		TRY(get_u64(j, "tcbType", 0, &type));
 	if (i->tdx)
 		TRY(get_modules(j, i));
 	return get_levels(j, i);

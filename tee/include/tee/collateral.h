@@ -32,6 +32,7 @@ struct collateral_item {
 	struct x509_crl *crl;
 	struct json *json;	       /* of `bytes`, for TCB infos and identities */
 	int64_t not_before, not_after; /* notAfter or nextUpdate; both 0: has no times */
+	uint64_t eval_num; /* tcbEvaluationDataNumber of signed JSON, unverified; or 0 */
 };
 
 struct collateral {
