@@ -20,6 +20,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_initdata,
 	&cmd_image,
 	&cmd_verify,
+	&cmd_collateral,
 	&cmd_inspect,
 	&cmd_explain,
 	&cmd_completion,

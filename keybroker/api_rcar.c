@@ -271,6 +271,8 @@ static RESULT verify(struct request *r, struct session *s, const struct attest_r
 		.evidence = a->evidence.primary,
 		.state = buf_bytes(&s->state),
 		.anchors = &r->b->anchors,
+		.collateral = broker_collateral_now(&r->b->collateral),
+		.policy = &r->b->tee_policy,
 		.refs = r->b->refs,
 		.now = r->now,
 	};

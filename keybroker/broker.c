@@ -104,6 +104,9 @@ static RESULT open_parts(struct broker *b)
 	TRY(load_admin_keys(b));
 	TRY(load_roots(&b->config.attestation.hardware_roots, &b->anchors.hardware));
 	TRY(load_roots(&b->config.attestation.software_roots, &b->anchors.software));
+	TRY(load_roots(&b->config.attestation.vendor_roots, &b->anchors.vendor));
+	b->tee_policy.max_staleness_s = (int64_t)b->config.collateral.max_staleness_s;
+	TRY(broker_collateral_open(b->config.collateral.store, &b->collateral));
 	TRY(open_store(b));
 	TRY(broker_load_policy(b));
 	TRY(broker_load_references(b));
@@ -144,6 +147,8 @@ void broker_freep(struct broker **ref)
 		key_free(b->admin_keys[i]);
 	x509_list_done(&b->anchors.hardware);
 	x509_list_done(&b->anchors.software);
+	x509_list_done(&b->anchors.vendor);
+	broker_collateral_done(&b->collateral);
 	kbs_config_done(&b->config);
 	free(b);
 	*ref = NULL;

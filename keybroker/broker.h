@@ -2,6 +2,7 @@
 #pragma once
 
 #include "audit.h"
+#include "broker_collateral.h"
 #include "config.h"
 #include "policy.h"
 #include "session.h"
@@ -21,6 +22,8 @@ struct broker {
 	struct policy *policy;
 	struct reference_values *refs;
 	struct tee_anchors anchors;
+	struct tee_policy tee_policy;
+	struct broker_collateral collateral;
 	struct key *ear_key;
 	struct key *admin_keys[ADMIN_KEYS_MAX];
 	size_t n_admin_keys;

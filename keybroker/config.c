@@ -7,6 +7,7 @@ enum {
 	PATH_LIMIT = 4096,
 	FILES_MAX = 32,
 	DAY_S = 24 * 3600,
+	STALENESS_MAX_S = 366 * DAY_S,
 	PORT_MAX = 65535,
 	DEFAULT_PORT = 8080,
 	DEFAULT_BODY = 2 * 1024 * 1024,
@@ -31,6 +32,7 @@ static const struct json_field attestation_fields[] = {
 	JSON_FIELD(struct kbs_attestation_config, ear_key, FIELD_STR, FIELD_REQUIRED, PATH_LIMIT),
 	JSON_FIELD(struct kbs_attestation_config, hardware_roots, FIELD_STRV, 0, FILES_MAX),
 	JSON_FIELD(struct kbs_attestation_config, software_roots, FIELD_STRV, 0, FILES_MAX),
+	JSON_FIELD(struct kbs_attestation_config, vendor_roots, FIELD_STRV, 0, FILES_MAX),
 	JSON_FIELD(struct kbs_attestation_config, token_lifetime_s, FIELD_U64, 0, DAY_S),
 	JSON_FIELD(struct kbs_attestation_config, session_lifetime_s, FIELD_U64, 0, DAY_S),
 };
@@ -62,6 +64,17 @@ static const struct json_table store_table = {
 	.n = ARRAY_LEN(store_fields),
 };
 
+static const struct json_field collateral_fields[] = {
+	JSON_FIELD(struct kbs_collateral_config, store, FIELD_STR, FIELD_REQUIRED, PATH_LIMIT),
+	JSON_FIELD(struct kbs_collateral_config, max_staleness_s, FIELD_U64, 0, STALENESS_MAX_S),
+};
+static const struct json_table collateral_table = {
+	.what = "collateral",
+	.size = sizeof(struct kbs_collateral_config),
+	.fields = collateral_fields,
+	.n = ARRAY_LEN(collateral_fields),
+};
+
 static const struct json_field config_fields[] = {
 	JSON_FIELD_SUB(struct kbs_config, server, "server", FIELD_OBJECT, 0, 0, &server_table),
 	JSON_FIELD_SUB(
@@ -69,6 +82,8 @@ static const struct json_field config_fields[] = {
 	JSON_FIELD_SUB(struct kbs_config, attestation, "attestation", FIELD_OBJECT, FIELD_REQUIRED,
 		0, &attestation_table),
 	JSON_FIELD_SUB(struct kbs_config, admin, "admin", FIELD_OBJECT, 0, 0, &admin_table),
+	JSON_FIELD_SUB(
+		struct kbs_config, collateral, "collateral", FIELD_OBJECT, 0, 0, &collateral_table),
 	JSON_FIELD(struct kbs_config, audit, FIELD_STR, 0, PATH_LIMIT),
 };
 static const struct json_table config_table = {

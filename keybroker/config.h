@@ -14,6 +14,7 @@ struct kbs_attestation_config {
 	char *ear_key;		    /* file: P-256 private key */
 	struct strv hardware_roots; /* files: certificates */
 	struct strv software_roots; /* files: roots of simulated platforms */
+	struct strv vendor_roots;   /* files: in place of the TEE vendors' roots built in */
 	uint64_t token_lifetime_s, session_lifetime_s;
 };
 
@@ -25,11 +26,17 @@ struct kbs_store_config {
 	char *path, *key_file; /* database; 32 raw bytes */
 };
 
+struct kbs_collateral_config {
+	char *store; /* directory, see collateral/store.h */
+	uint64_t max_staleness_s;
+};
+
 struct kbs_config {
 	struct kbs_server_config server;
 	struct kbs_store_config store;
 	struct kbs_attestation_config attestation;
 	struct kbs_admin_config admin;
+	struct kbs_collateral_config collateral;
 	char *audit; /* file; absent: none */
 };
 

@@ -78,6 +78,7 @@ RESULT kbs_sandbox_enter(const struct kbs_config *c)
 		{ store, SANDBOX_READ | SANDBOX_WRITE },
 		{ audit, SANDBOX_READ | SANDBOX_WRITE },
 		{ "/dev/urandom", SANDBOX_READ },
+		{ c->collateral.store, SANDBOX_READ }, /* ends the list when there is none */
 		{ 0 },
 	};
 	struct sandbox box = { .syscalls = syscalls, .paths = paths, .allow_network = true };

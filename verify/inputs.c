@@ -3,6 +3,7 @@
 #include <dirent.h>
 
 #include <base/file.h>
+#include <collateral/store.h>
 #include <measured-boot/initdata.h>
 #include <sys/stat.h>
 
@@ -162,9 +163,20 @@ static RESULT add_directory(struct sealpod_verify *v, const char *role, const ch
 	return OK;
 }
 
+/* What the store's index names, and nothing else that lies there. */
+static RESULT add_store(struct sealpod_verify *v, const char *path)
+{
+	AUTO(cstore_freep) struct cstore *s = NULL;
+
+	TRY(cstore_open(path, false, &s));
+	return cstore_load(s, v->collateral, NULL);
+}
+
 RESULT verify_add_path(struct sealpod_verify *v, const char *role, const char *path)
 {
 	bool many = str_equal(role, "collateral") || str_equal(role, "certs");
 
+	if (many && cstore_is_one(path))
+		return add_store(v, path);
 	return many && is_directory(path) ? add_directory(v, role, path) : add_file(v, role, path);
 }

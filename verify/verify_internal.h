@@ -70,11 +70,6 @@ RESULT verify_add_bytes(
 	struct sealpod_verify *v, const char *role, struct bytes data, const char *origin);
 RESULT verify_add_path(struct sealpod_verify *v, const char *role, const char *path);
 
-/* What text evidence stands for: JSON, or bytes written in hex or base64 with white space; else
- * the bytes as they are. *ret_form is a constant. */
-RESULT evidence_decode(
-	struct bytes file, struct buf *ret_raw, struct json **ret_json, const char **ret_form);
-
 /* JSON or TOML: see docs/verify.md. */
 RESULT policy_file_parse(struct bytes text, struct sealpod_verify *v);
 void verify_rules_done(struct verify_rules *r);

@@ -8,24 +8,26 @@ declare -A may=(
 	[crypto]="base crypto"
 	[net]="base crypto net"
 	[tee]="base crypto net tee"
+	[collateral]="base crypto net tee collateral"
 	[attestation]="base crypto net tee attestation"
 	[measured-boot]="base crypto net tee measured-boot"
 	[image-rs]="base crypto net tee image-rs"
-	[verify]="base crypto net tee attestation measured-boot verify"
+	[verify]="base crypto net tee collateral attestation measured-boot verify"
 	[keybroker-client]="base crypto net tee attestation keybroker-client"
 )
 lower="base crypto net tee attestation measured-boot image-rs keybroker-client"
 for program in agent hub runtime keybroker; do
 	may[$program]="$lower $program"
 done
-may[cli]="$lower runtime verify cli"
+may[cli]="$lower collateral runtime verify cli"
+may[keybroker]="$lower collateral keybroker"
 
 bad=0
 for module in "${!may[@]}"; do
 	[ -d "$module" ] || continue
 	while IFS=: read -r file line text; do
 		used=$(sed -E 's/.*<([a-z0-9-]+)\/.*/\1/' <<<"$text")
-		[[ " $lower verify agent hub runtime keybroker cli " == *" $used "* ]] || continue
+		[[ " $lower collateral verify agent hub runtime keybroker cli " == *" $used "* ]] || continue
 		if [[ " ${may[$module]} " != *" $used "* ]]; then
 			echo "$file:$line: $module/ must not include <$used/...>"
 			bad=1

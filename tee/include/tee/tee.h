@@ -123,6 +123,11 @@ struct tee {
 
 const struct tee *tee_by_platform(const char *platform); /* NULL: unknown */
 const struct tee *tee_by_kbs_name(const char *name);
+/* What text evidence stands for: JSON, or bytes written in hex or base64 with white space; else
+ * the bytes as they are. *ret_form is a constant. */
+RESULT evidence_decode(
+	struct bytes file, struct buf *ret_raw, struct json **ret_json, const char **ret_form);
+
 /* The platform whose evidence this looks like; NULL: none. */
 const struct tee *tee_recognise(const struct tee_verify_input *in);
 /* The i-th platform, NULL after the last. */

@@ -1,6 +1,9 @@
-#include "verify_internal.h"
-
 #include <base/encode.h>
+#include <tee/tee.h>
+
+enum {
+	EVIDENCE_MAX = 4 * 1024 * 1024
+};
 
 static bool is_space(uint8_t c)
 {
