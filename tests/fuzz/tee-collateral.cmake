@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME collateral LIBS tee PRIVATE tee)
