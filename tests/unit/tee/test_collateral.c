@@ -1,6 +1,7 @@
 #include "collateral.h"
 #include "util.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <base/encode.h>
@@ -257,6 +258,46 @@ static void test_real_set(void **state)
 	assert_true(kinds[COLLATERAL_CERT] >= 2);
 }
 
+/* Every form, as the fuzzer begins with it: all items of each file are found. */
+static void test_forms(void **state)
+{
+	static const struct {
+		const char *name;
+		enum collateral_kind first;
+		size_t n;
+	} cases[] = {
+		{ "pem", COLLATERAL_CERT, 4 },
+		{ "leaf.der", COLLATERAL_CERT, 1 },
+		{ "crl.der", COLLATERAL_CRL, 1 },
+		{ "crl.hex", COLLATERAL_CRL, 1 },
+		{ "pcs-info", COLLATERAL_TCB_INFO, 1 },
+		{ "pcs-qe", COLLATERAL_QE_IDENTITY, 1 },
+		{ "set.json", COLLATERAL_TCB_INFO, 5 },
+		{ "pcs-client.json", COLLATERAL_TCB_INFO, 5 },
+		{ "thim.json", COLLATERAL_CERT, 2 },
+		{ "jwk.json", COLLATERAL_PUBLIC_KEY, 1 },
+		{ "csv-chain", COLLATERAL_CSV_CERT, 2 },
+		{ "sev-ark", COLLATERAL_SEV_CERT, 1 },
+		{ "sev-pek", COLLATERAL_SEV_CERT, 1 },
+	};
+	char path[128];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(collateral_freep) struct collateral *c = NULL;
+		(void)snprintf(
+			path, sizeof(path), "tests/fuzz/corpus/collateral/%s", cases[i].name);
+		AUTO(buf_done) struct buf file = test_file(test_source(path));
+
+		assert_ok(collateral_new(&c));
+		assert_ok(collateral_add(c, buf_bytes(&file), path));
+		if (c->n != cases[i].n)
+			print_error("%s: %zu items\n", path, c->n);
+		assert_int_equal(c->n, cases[i].n);
+		assert_int_equal(c->v[0]->kind, cases[i].first);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_known),
 		cmocka_unit_test(test_all_or_nothing),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_real),
 		cmocka_unit_test(test_real_set),
 	};
