@@ -1,3 +1,5 @@
+#include "store_internal.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -184,12 +186,15 @@ static RESULT keep(
 	AUTO(buf_done) struct buf pem = BUF_INIT(COLLATERAL_FILE_MAX);
 	AUTO(auto_free) char *source = NULL;
 
-	TRY(cstore_add(j->store, buf_bytes(&r->body), url, j->c->now));
 	if (!has_header_chain(chain_header, r))
-		return OK;
+		return cstore_add(j->store, buf_bytes(&r->body), url, j->c->now);
 	TRY(unescape(http_header(r, chain_header), &pem));
 	TRY(str_format(&source, "%s#%s", url, chain_header));
-	return cstore_add(j->store, buf_bytes(&pem), source, j->c->now);
+	/* The body last: a chain that is none leaves the old pair. */
+	AUTO(cstore_item_done) struct cstore_item looked_at = { 0 };
+	TRY(cstore_item_of(buf_bytes(&r->body), url, j->c->now, &looked_at));
+	TRY(cstore_add(j->store, buf_bytes(&pem), source, j->c->now));
+	return cstore_add(j->store, buf_bytes(&r->body), url, j->c->now);
 }
 
 /* Failures of a server are counted and told; the store keeps what it has. */
