@@ -30,9 +30,28 @@ static RESULT print(struct buf *out)
 	return fd_write_all(STDOUT_FILENO, buf_bytes(out));
 }
 
-static const char *store_path(const char *given)
+/* A user without the rights of root keeps a store of their own. */
+static RESULT store_path(const char *given, char **ret_path)
 {
-	return given ? given : STORE_DEFAULT;
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (given)
+		return str_dup(given, ret_path);
+	if (geteuid() == 0)
+		return str_dup(STORE_DEFAULT, ret_path);
+	if (data && data[0] == '/')
+		return str_format(ret_path, "%s/sealpod/collateral", data);
+	if (home && home[0] == '/')
+		return str_format(ret_path, "%s/.local/share/sealpod/collateral", home);
+	return err_new(ERR_USAGE, "neither --store nor HOME is given");
+}
+
+static RESULT open_store(const char *given, bool create, struct cstore **ret_store)
+{
+	AUTO(auto_free) char *path = NULL;
+
+	TRY(store_path(given, &path));
+	return cstore_open(path, create, ret_store);
 }
 
 /* ---- fetch ---- */
@@ -185,7 +204,7 @@ static RESULT fetch_run(const void *options, const struct cli_args *args, int *r
 	jw_object(&f.w);
 	jw_key(&f.w, "addresses");
 	jw_array(&f.w);
-	TRY(cstore_open(store_path(o->store), true, &f.store));
+	TRY(open_store(o->store, true, &f.store));
 	configure(&f, o);
 	/* What was fetched before a failure is kept. */
 	struct err e = fetch_all(&f, o);
@@ -277,7 +296,7 @@ static RESULT status_run(const void *options, const struct cli_args *args, int *
 	struct json_writer w = jw_of(&out);
 	int64_t now = clock_now();
 
-	TRY(cstore_open(store_path(o->store), false, &s));
+	TRY(open_store(o->store, false, &s));
 	TRY(collateral_new(&c));
 	TRY(cstore_load(s, c, &damaged));
 	if (args->json)
@@ -309,7 +328,7 @@ static RESULT export_run(const void *options, const struct cli_args *args, int *
 	AUTO(buf_done) struct buf out = BUF_INIT(CSTORE_BUNDLE_MAX);
 
 	(void)ret_exit;
-	TRY(cstore_open(store_path(o->store), false, &s));
+	TRY(open_store(o->store, false, &s));
 	TRY(cstore_export(s, &out));
 	if (str_equal(args->v[0], "-"))
 		return print(&out);
@@ -343,7 +362,7 @@ static RESULT import_run(const void *options, const struct cli_args *args, int *
 	size_t added, total = 0;
 
 	(void)ret_exit;
-	TRY(cstore_open(store_path(o->store), true, &s));
+	TRY(open_store(o->store, true, &s));
 	for (size_t i = 0; i < args->n; i++) {
 		struct err e = import_file(s, args->v[i], &added);
 		if (failed(e))
