@@ -18,8 +18,10 @@ extern const struct tee tee_nvgpu;
 
 /* Formats that can be decoded for people: const arrays of struct tee_format, one a folder, ended by
  * .name NULL, declared here and listed in tee.c. */
+extern const struct tee_format azure_formats[];
 extern const struct tee_format cca_formats[];
 extern const struct tee_format sev_formats[];
+extern const struct tee_format vtpm_formats[];
 extern const struct tee_format snp_formats[];
 extern const struct tee_format tdx_formats[];
 extern const struct tee_format csv_formats[];
@@ -36,6 +38,10 @@ struct tee_code {
 extern const struct tee_code snp_codes[];
 extern const struct tee_code tdx_codes[];
 extern const struct tee_code se_codes[];
+
+/* Codes of TPMs hold a parameter's or session's number: decoded instead of listed. Returns the
+ * number of rows added. */
+size_t tpm_rc_explain(uint64_t code, struct fields *out);
 
 /* Guest halves (library tee-guest). */
 extern const struct tee_guest_ops vtpm_guest_ops;

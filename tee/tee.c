@@ -23,6 +23,7 @@ static const struct tee *const tees[] = {
 };
 
 static const struct tee_format *const formats[] = {
+	azure_formats,
 	cca_formats,
 	csv_formats,
 	nvgpu_formats,
@@ -31,6 +32,7 @@ static const struct tee_format *const formats[] = {
 	tdx_formats,
 	se_formats,
 	NULL,
+	vtpm_formats,
 	collateral_formats,
 };
 static const struct tee_code *const codes[] = {
@@ -90,7 +92,7 @@ size_t tee_explain(uint64_t code, struct fields *out)
 			fields_str(out, FIELDS_NO_OFFSET, 0, k->from, k->text, NULL);
 			n++;
 		}
-	return n;
+	return n + tpm_rc_explain(code, out);
 }
 
 const struct tee *tee_by_platform(const char *platform)

@@ -1,1 +1,1 @@
-set(FILES azure_evidence.c azure_verify.c hcl.c roots.c)
+set(FILES azure_evidence.c azure_verify.c hcl.c hcl_describe.c roots.c)

@@ -18,7 +18,8 @@ static const char hcl_signature[4] = { 'H', 'C', 'L', 'A' };
 
 bool hcl_report_looks(struct bytes in)
 {
-	return in.n >= RUNTIME_OFFSET && memcmp(in.p, hcl_signature, sizeof(hcl_signature)) == 0;
+	return in.n >= RUNTIME_OFFSET &&
+	       bytes_equal(bytes_of(in.p, sizeof(hcl_signature)), BYTES_OF(hcl_signature));
 }
 
 RESULT hcl_report_parse(struct bytes in, struct hcl_report *ret_report)

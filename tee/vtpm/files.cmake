@@ -1,7 +1,11 @@
 set(FILES
+	eventlog_describe.c
+	formats.c
 	pcrs.c
 	tpm2.c
+	tpm2_codes.c
 	tpm2_credential.c
+	tpm2_describe.c
 	vtpm_attestation.c
 	vtpm_cert.c
 	vtpm_challenge.c

@@ -276,6 +276,11 @@ static struct err parse_text(struct bytes text, struct pcrs *p)
 	return p->n > 0 ? OK : err_new(ERR_FORMAT, "PCR values: no bank in the text");
 }
 
+bool pcrs_file_looks(struct bytes file)
+{
+	return is_tool_file(file) || is_text(file);
+}
+
 RESULT pcrs_parse(struct bytes file, const struct tpm2_quote *q, struct pcrs *ret_pcrs)
 {
 	struct pcrs p = { 0 };

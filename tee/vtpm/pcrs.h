@@ -36,5 +36,7 @@ RESULT pcrs_parse_values(struct bytes in, const struct tpm2_quote *q, struct pcr
  * last. ERR_FORMAT names what is wrong.
  */
 RESULT pcrs_parse(struct bytes file, const struct tpm2_quote *q, struct pcrs *ret_pcrs);
+/* The file of tpm2_quote, or text that has a bank: forms that need no quote. */
+bool pcrs_file_looks(struct bytes file);
 /* "sha256: 0-9 14; sha1: 0" of a quote, cut to the size. */
 void pcr_selection_text(const struct tpm2_quote *q, char *to, size_t size);

@@ -15,12 +15,17 @@ enum {
 
 #define TPM_GENERATED_VALUE 0xff544347u
 
+void vtpm_files_done(struct vtpm_files *f)
+{
+	key_free(f->ak);
+	x509_list_done(&f->certs);
+}
+
 static void files_freep(struct vtpm_files **f)
 {
 	if (!*f)
 		return;
-	key_free((*f)->ak);
-	x509_list_done(&(*f)->certs);
+	vtpm_files_done(*f);
 	free(*f);
 }
 

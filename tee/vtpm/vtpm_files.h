@@ -21,6 +21,7 @@ struct vtpm_files {
 	bool certs_inside;	/* not given beside the evidence */
 };
 
+void vtpm_files_done(struct vtpm_files *f);
 /* PEM or DER key or certificate, TPM2B_PUBLIC or TPMT_PUBLIC. */
 RESULT vtpm_files_ak(struct vtpm_files *f, struct bytes ak);
 /* "attest.Attestation" of go-tpm-tools, a protobuf message. ERR_FORMAT names the field's number. */
