@@ -41,7 +41,8 @@ static bool check_register(
 		checks, DENY_VTPM_EVENT_LOG_REPLAY, what, pcr_value(b, pcr), digest_bytes(&v));
 }
 
-static void check_bank(const struct eventlog *l, const struct pcr_bank *b, struct checks *checks)
+/* Returns whether there was something to replay. */
+static bool check_bank(const struct eventlog *l, const struct pcr_bank *b, struct checks *checks)
 {
 	uint32_t account = b->known & (registers_of(l) | FIRMWARE_PCRS);
 	struct tpm2_quote shown = { .n_selections = 1 };
@@ -49,9 +50,10 @@ static void check_bank(const struct eventlog *l, const struct pcr_bank *b, struc
 	bool good = true;
 
 	(void)snprintf(what, sizeof(what), "event_log: %s registers", digest_name(b->alg));
-	if (!has_bank(l, b->alg) || account == 0) {
+	/* A log without any event leads to untouched registers, and that is compared. */
+	if ((registers_of(l) != 0 && !has_bank(l, b->alg)) || account == 0) {
 		check_skip(checks, what, "the log has nothing of this bank");
-		return;
+		return false;
 	}
 	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++)
 		if (account >> pcr & 1)
@@ -60,11 +62,13 @@ static void check_bank(const struct eventlog *l, const struct pcr_bank *b, struc
 	pcr_selection_text(&shown, pcrs, sizeof(pcrs));
 	if (good)
 		check_pass(checks, what, pcrs);
+	return true;
 }
 
 void vtpm_check_log(struct bytes log, const struct vtpm_quoted *q, struct checks *checks)
 {
 	AUTO(eventlog_done) struct eventlog l = { 0 };
+	bool any = false;
 
 	struct err e = eventlog_parse(log, EVENTLOG_EXACT, &l);
 	if (e.code == ERR_FORMAT) /* a copy of the firmware's whole table */
@@ -72,7 +76,10 @@ void vtpm_check_log(struct bytes log, const struct vtpm_quoted *q, struct checks
 	if (!check_result(checks, e, DENY_VTPM_EVENT_LOG_MALFORMED, "event_log"))
 		return;
 	for (size_t i = 0; i < q->banks.n; i++)
-		check_bank(&l, &q->banks.bank[i], checks);
+		any = check_bank(&l, &q->banks.bank[i], checks) || any;
 	if (q->banks.n == 0)
 		check_skip(checks, "event_log: registers", "no quoted values to compare with");
+	else if (!any)
+		check_fail(checks, DENY_VTPM_EVENT_LOG_REPLAY, "event_log: registers",
+			"digests of a quoted bank", "none");
 }
