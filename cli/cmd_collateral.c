@@ -1,6 +1,7 @@
 /* sealpod collateral: what vendors publish, kept for verdicts without network. */
 #include "commands.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,17 +34,14 @@ static RESULT print(struct buf *out)
 /* A user without the rights of root keeps a store of their own. */
 static RESULT store_path(const char *given, char **ret_path)
 {
-	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-
 	if (given)
 		return str_dup(given, ret_path);
 	if (geteuid() == 0)
 		return str_dup(STORE_DEFAULT, ret_path);
-	if (data && data[0] == '/')
-		return str_format(ret_path, "%s/sealpod/collateral", data);
-	if (home && home[0] == '/')
-		return str_format(ret_path, "%s/.local/share/sealpod/collateral", home);
-	return err_new(ERR_USAGE, "neither --store nor HOME is given");
+	const struct passwd *user = getpwuid(geteuid());
+	if (!user)
+		return err_new(ERR_USAGE, "no home directory is known: give --store");
+	return str_format(ret_path, "%s/.local/share/sealpod/collateral", user->pw_dir);
 }
 
 static RESULT open_store(const char *given, bool create, struct cstore **ret_store)

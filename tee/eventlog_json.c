@@ -251,16 +251,19 @@ static struct err write_image(struct json_writer *w, struct bytes data)
 	return OK;
 }
 
+static bool is_text(uint32_t type)
+{
+	return type == EV_POST_CODE || type == EV_ACTION || type == EV_COMPACT_HASH ||
+	       type == EV_OMIT_BOOT_DEVICE_EVENTS || type == EV_EFI_ACTION;
+}
+
 RESULT event_details_write(const struct event *e, struct json_writer *w)
 {
-	switch (e->type) {
-	case EV_POST_CODE:
-	case EV_ACTION:
-	case EV_COMPACT_HASH:
-	case EV_OMIT_BOOT_DEVICE_EVENTS:
-	case EV_EFI_ACTION:
+	if (is_text(e->type)) {
 		write_utf8(w, e->data);
 		return OK;
+	}
+	switch (e->type) {
 	case EV_EFI_PLATFORM_FIRMWARE_BLOB2:
 	case EV_EFI_HANDOFF_TABLES2:
 		write_blob(w, e->data);

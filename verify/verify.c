@@ -71,26 +71,12 @@ static bool is_malformed(const struct denial *d)
 
 enum sealpod_status verify_status_of(struct err e)
 {
-	switch (e.code) {
-	case ERR_OK:
+	if (!failed(e))
 		return SEALPOD_VERIFIED;
-	case ERR_FORMAT:
-	case ERR_LIMIT:
-	case ERR_UNSUPPORTED:
+	if (e.code == ERR_FORMAT || e.code == ERR_LIMIT || e.code == ERR_UNSUPPORTED)
 		return SEALPOD_MALFORMED;
-	case ERR_UNVERIFIED:
-	case ERR_DENIED:
+	if (e.code == ERR_UNVERIFIED || e.code == ERR_DENIED)
 		return is_malformed(err_denial()) ? SEALPOD_MALFORMED : SEALPOD_NOT_ACCEPTABLE;
-	case ERR_NOMEM:
-	case ERR_SYS:
-	case ERR_CRYPTO:
-	case ERR_NOT_FOUND:
-	case ERR_PEER:
-	case ERR_TIMEOUT:
-	case ERR_STATE:
-	case ERR_USAGE:
-		break;
-	}
 	return SEALPOD_ERROR;
 }
 

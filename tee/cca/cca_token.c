@@ -211,7 +211,7 @@ bool cca_is_token(struct bytes file)
 {
 	static const uint8_t tag[] = { 0xd9, COLLECTION_TAG >> 8, COLLECTION_TAG & 0xff };
 
-	return file.n > sizeof(tag) && memcmp(file.p, tag, sizeof(tag)) == 0;
+	return file.n > sizeof(tag) && bytes_equal(bytes_of(file.p, sizeof(tag)), BYTES_OF(tag));
 }
 
 /* draft-ffm-rats-cca-token, "Lifecycle": the low byte is the implementation's own. */
