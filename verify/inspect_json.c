@@ -106,6 +106,9 @@ static bool is_json(struct bytes file)
 {
 	AUTO(json_freep) struct json *json = NULL;
 
+	while (file.n > 0 &&
+		(file.p[0] == ' ' || file.p[0] == '\n' || file.p[0] == '\r' || file.p[0] == '\t'))
+		file = bytes_of(file.p + 1, file.n - 1);
 	return file.n > 0 && file.p[0] == '{' && !failed(json_parse(file, &json));
 }
 
