@@ -18,6 +18,16 @@ static bool is_agile(struct bytes in)
 	       bytes_equal(bytes_of(in.p + SPEC_ID_AT, sizeof(spec_id)), BYTES_OF(spec_id));
 }
 
+/* Something was measured, into a register that there is. */
+static bool is_possible(const struct event *e)
+{
+	if (e->type == EV_NO_ACTION)
+		return true;
+	return e->type != 0 && e->pcr < TPM_PCRS && e->n_digests > 0 &&
+	       !bytes_is_zero(e->digests[0].digest) &&
+	       !str_equal(event_type_name(e->type), "unknown event type");
+}
+
 /* A legacy log has no signature: each of its events must be a possible one. */
 static bool is_legacy(struct bytes in)
 {
@@ -26,8 +36,7 @@ static bool is_legacy(struct bytes in)
 	if (failed(eventlog_parse(in, EVENTLOG_EXACT, &l)))
 		return false;
 	for (size_t i = 0; i < l.n; i++)
-		if ((l.v[i].pcr > 23 && l.v[i].type != EV_NO_ACTION) ||
-			str_equal(event_type_name(l.v[i].type), "unknown event type"))
+		if (!is_possible(&l.v[i]))
 			return false;
 	return l.n > 0;
 }

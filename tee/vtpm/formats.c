@@ -57,12 +57,21 @@ static void describe_pcrs(const struct pcrs *p, struct fields *out)
 	}
 }
 
+/* A file of zeroes has the form, and no value. */
+static bool has_values(const struct pcrs *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->bank[i].known)
+			return true;
+	return false;
+}
+
 static bool is_pcr_file(struct bytes file)
 {
 	struct tpm2_quote none = { 0 };
 	struct pcrs p;
 
-	return pcrs_file_looks(file) && !failed(pcrs_parse(file, &none, &p));
+	return pcrs_file_looks(file) && !failed(pcrs_parse(file, &none, &p)) && has_values(&p);
 }
 
 static RESULT describe_pcr_file(struct bytes file, struct fields *out)
