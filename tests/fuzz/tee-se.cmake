@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME se LIBS tee PRIVATE tee)
