@@ -4,6 +4,7 @@
 #include <measured-boot/linux_boot.h>
 #include <measured-boot/machine.h>
 #include <measured-boot/ovmf.h>
+#include <measured-boot/pcr_predict.h>
 #include <measured-boot/reference.h>
 #include <tee/eventlog.h>
 
@@ -19,32 +20,13 @@ static const struct {
 
 static const struct digest_value pcr_start = { .alg = DIGEST_SHA256, .n = DIGEST_SHA256_SIZE };
 
-static RESULT extend_with(struct digest_value *pcr, struct bytes data)
-{
-	struct digest_value event = { 0 };
-
-	TRY(digest(bank, data, &event));
-	return pcr_extend(pcr, digest_bytes(&event));
-}
-
 static RESULT extend_separator(struct digest_value *pcr)
 {
 	static const uint8_t zero[4];
+	struct digest_value event = { 0 };
 
-	return extend_with(pcr, BYTES_OF(zero));
-}
-
-/* The order of a boot with -kernel: the image is loaded, and so measured, before the boot option
- * runs. (TCG PC Client PFP 3.3.4.5) */
-static RESULT pcr4(const struct digest_value *kernel, struct digest_value *ret)
-{
-	struct digest_value pcr = pcr_start;
-
-	TRY(pcr_extend(&pcr, digest_bytes(kernel)));
-	TRY(extend_with(&pcr, bytes_str("Calling EFI Application from Boot Option")));
-	TRY(extend_separator(&pcr));
-	*ret = pcr;
-	return OK;
+	TRY(digest(bank, BYTES_OF(zero), &event));
+	return pcr_extend(pcr, digest_bytes(&event));
 }
 
 static RESULT compute_kernel(
@@ -54,7 +36,7 @@ static RESULT compute_kernel(
 
 	TRY(linux_qemu_kernel(in->kernel, MACHINE_MEMORY_MIN_MIB, in->initrd.n, &patched));
 	TRY(authenticode_digest(buf_bytes(&patched), bank, &v->kernel));
-	return pcr4(&v->kernel, &v->pcr4);
+	return pcr4_predict(PCR_BOOT_DIRECT, &v->kernel, 1, &v->pcr4);
 }
 
 /* The EFI stub measures its options, then the initrd; nothing else goes to PCR 9. */
@@ -65,9 +47,7 @@ static RESULT compute_cmdlines(struct boot_reference_values *v)
 		c->name = cmdlines[i].name;
 		c->text = cmdlines[i].text;
 		TRY(linux_cmdline_digest(c->text, bank, &c->digest));
-		c->pcr9 = pcr_start;
-		TRY(pcr_extend(&c->pcr9, digest_bytes(&c->digest)));
-		TRY(pcr_extend(&c->pcr9, digest_bytes(&v->initrd)));
+		TRY(pcr9_predict(&c->digest, &v->initrd, &c->pcr9));
 	}
 	v->n_cmdlines = ARRAY_LEN(cmdlines);
 	return OK;
