@@ -4,8 +4,7 @@
  */
 #pragma once
 
-#include "cca/cose.h"
-
+#include <crypto/cose.h>
 #include <tee/fields.h>
 #include <tee/tee.h>
 

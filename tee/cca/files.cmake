@@ -1,1 +1,1 @@
-set(FILES cbor.c cca_claims.c cca_describe.c cca_token.c cca_verify.c cose.c)
+set(FILES cca_claims.c cca_describe.c cca_token.c cca_verify.c)

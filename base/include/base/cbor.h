@@ -1,5 +1,5 @@
 /*
- * CBOR (RFC 8949) of signed tokens: a strict reader without memory of its own. Definite lengths,
+ * CBOR (RFC 8949) of signed documents: a strict reader without memory of its own. Definite lengths,
  * shortest heads, keys that are integers or text and appear once, no floating point, nothing after
  * the item; depth and counts limited. docs/adr/cbor.md says why it is ours.
  */
@@ -20,9 +20,9 @@ enum cbor_type { /* the major types of section 3.1 */
 };
 
 enum {
-	CBOR_DEPTH_MAX = 8,
+	CBOR_DEPTH_MAX = 12,
 	CBOR_MAP_MAX = 64, /* pairs of one map */
-	CBOR_ARRAY_MAX = 256
+	CBOR_ARRAY_MAX = 4096
 };
 
 struct cbor {
@@ -39,9 +39,13 @@ void cbor_next(struct reader *r, struct cbor *ret_item);
 bool cbor_get(const struct cbor *map, int64_t key, struct cbor *ret_value);
 /* The item is an integer that fits. */
 bool cbor_int(const struct cbor *item, int64_t *ret_v);
+/* The item is this text. */
+bool cbor_is_text(const struct cbor *item, const char *s);
 
-/* ---- writing: heads in their shortest form ---- */
+/* ---- writing: heads in their shortest form. Maps are deterministic (section 4.2.1) when their
+ * keys are put in ascending order of their encodings, which is the caller's part. ---- */
 void cbor_put_head(struct buf *out, enum cbor_type type, uint64_t v);
 void cbor_put_int(struct buf *out, int64_t v);
 void cbor_put_bytes(struct buf *out, struct bytes b);
 void cbor_put_text(struct buf *out, const char *s);
+void cbor_put_bool(struct buf *out, bool v);

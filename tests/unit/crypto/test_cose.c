@@ -1,5 +1,6 @@
-#include "cca/cose.h"
 #include "util.h"
+
+#include <crypto/cose.h>
 
 static struct err parse(const char *hex)
 {
@@ -26,7 +27,7 @@ static void test_sign1(void **state)
 		"844126a041aa" SIGNATURE,	    /* nor a map */
 		"8440a041aa" SIGNATURE,		    /* empty */
 		"8441a0a1012641aa" SIGNATURE,	    /* algorithm is not protected */
-		"8443a10127a041aa" SIGNATURE,	    /* EdDSA */
+		"8443a1012ea041aa" SIGNATURE,	    /* algorithm -15 */
 		"8444a1016126a041aa" SIGNATURE,	    /* algorithm as text */
 		"8446a20126028101a041aa" SIGNATURE, /* critical header */
 		"8443a10126a041aa41aa",		    /* short signature */
@@ -35,6 +36,7 @@ static void test_sign1(void **state)
 	};
 	static const char *const good[] = {
 		"8443a10126a041aa" SIGNATURE,
+		"8443a10127a041aa" SIGNATURE, /* EdDSA */
 		"d28443a10126a041aa" SIGNATURE,
 		"8443a10126a1044101"
 		"40" SIGNATURE,
@@ -90,7 +92,71 @@ static void test_other_keys(void **state)
 	assert_err(cose_sign1_verify(&s, ed), ERR_UNVERIFIED);
 	s.signature = BYTES_OF(zero);
 	assert_err(cose_sign1_verify(&s, p256), ERR_UNVERIFIED);
-	assert_string_equal(cose_alg_name(-8), "?");
+	assert_string_equal(cose_alg_name(-15), "?");
+}
+
+struct signed_message {
+	const struct key *key;
+	struct bytes payload;
+};
+
+static struct err open_message(void *arg, struct bytes in)
+{
+	const struct signed_message *m = arg;
+	struct cose_sign1 s;
+
+	TRY(cose_sign1_parse(in, "message", &s));
+	TRY(cose_sign1_verify(&s, m->key));
+	return bytes_equal(s.payload, m->payload) ? OK : err_new(ERR_STATE, "another payload");
+}
+
+static void test_make(void **state)
+{
+	static const struct {
+		enum key_type type;
+		const char *name;
+	} cases[] = {
+		{ KEY_P256, "ES256" },
+		{ KEY_P384, "ES384" },
+		{ KEY_P521, "ES512" },
+		{ KEY_ED25519, "EdDSA" },
+	};
+	static const struct cose_header more = { { (const uint8_t *)"\x03\x61\x61", 3 }, 1 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(key_freep) struct key *key = NULL, *other = NULL;
+		AUTO(buf_done) struct buf out = BUF_INIT(1024), again = BUF_INIT(1024);
+		struct signed_message m = { .payload = bytes_str("payload") };
+		struct cose_sign1 s;
+
+		assert_ok(key_generate(cases[i].type, &key));
+		assert_ok(key_generate(cases[i].type, &other));
+		assert_ok(cose_sign1_make(key, &more, m.payload, &out));
+		m.key = key;
+		assert_ok(open_message(&m, buf_bytes(&out)));
+		each_prefix(buf_bytes(&out), open_message, &m);
+		each_flip(buf_bytes(&out), open_message, &m);
+		m.key = other;
+		assert_err(open_message(&m, buf_bytes(&out)), ERR_UNVERIFIED);
+		assert_ok(cose_sign1_parse(buf_bytes(&out), "message", &s));
+		assert_string_equal(cose_alg_name(s.alg), cases[i].name);
+		assert_ok(cose_sign1_make(key, &more, m.payload, &again));
+		assert_int_equal(bytes_equal(buf_bytes(&out), buf_bytes(&again)),
+			cases[i].type == KEY_ED25519);
+	}
+}
+
+static void test_make_other_key(void **state)
+{
+	static const struct cose_header none = { 0 };
+	AUTO(key_freep) struct key *rsa = NULL;
+	AUTO(buf_done) struct buf out = BUF_INIT(1024);
+
+	(void)state;
+	assert_ok(key_generate(KEY_RSA, &rsa));
+	assert_err(cose_sign1_make(rsa, &none, bytes_str("x"), &out), ERR_UNSUPPORTED);
+	assert_int_equal(out.n, 0);
 }
 
 static void test_keys(void **state)
@@ -131,6 +197,8 @@ int main(void)
 		cmocka_unit_test(test_sign1),
 		cmocka_unit_test(test_known_answer),
 		cmocka_unit_test(test_other_keys),
+		cmocka_unit_test(test_make),
+		cmocka_unit_test(test_make_other_key),
 		cmocka_unit_test(test_keys),
 	};
 

@@ -1,5 +1,6 @@
-#include "cca/cbor.h"
 #include "util.h"
+
+#include <base/cbor.h>
 
 static struct err parse(void *arg, struct bytes in)
 {
@@ -89,8 +90,8 @@ static void test_bad(void **state)
 		"9bffffffffffffffff",
 		"bbffffffffffffffff",
 		"9a00010000",
-		"8181818181818181818180",
-		"c1c1c1c1c1c1c1c1c1c100", /* deep */
+		"8181818181818181818181818180",
+		"c1c1c1c1c1c1c1c1c1c1c1c1c100", /* deep */
 		"8201",
 		"c1",
 	};
@@ -142,7 +143,7 @@ static void test_access(void **state)
 
 static void test_limits(void **state)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(4096);
+	AUTO(buf_done) struct buf b = BUF_INIT(8192);
 	struct cbor c;
 
 	(void)state;
@@ -161,6 +162,38 @@ static void test_limits(void **state)
 		assert_int_equal(
 			cbor_parse(buf_bytes(&b), "array", &c).code, more ? ERR_FORMAT : ERR_OK);
 	}
+}
+
+static void nest(struct buf *b, unsigned depth)
+{
+	cbor_put_head(b, CBOR_MAP, CBOR_MAP_MAX);
+	cbor_put_int(b, 0);
+	if (depth == 0)
+		cbor_put_int(b, 0);
+	else
+		nest(b, depth - 1);
+	for (int64_t i = 1; i < CBOR_MAP_MAX; i++) {
+		cbor_put_int(b, i);
+		cbor_put_int(b, 0);
+	}
+}
+
+/* A value that its map's later keys pass over at every level: 64^12 steps for a reader that checks
+ * it each time. */
+static void test_time(void **state)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(4096);
+	struct cbor c, v;
+
+	(void)state;
+	nest(&b, CBOR_DEPTH_MAX - 1);
+	assert_ok(buf_end(&b, "maps"));
+	assert_ok(cbor_parse(buf_bytes(&b), "maps", &c));
+	for (unsigned i = 0; i < CBOR_DEPTH_MAX - 1; i++) {
+		assert_true(cbor_get(&c, 0, &v));
+		c = v;
+	}
+	assert_int_equal(c.type, CBOR_MAP);
 }
 
 static void test_write(void **state)
@@ -182,7 +215,9 @@ static void test_write(void **state)
 	AUTO(buf_done) struct buf b = BUF_INIT(64);
 	cbor_put_text(&b, "IETF");
 	cbor_put_bytes(&b, test_hex("01020304"));
-	assert_bytes_equal(buf_bytes(&b), test_hex("64494554464401020304"));
+	cbor_put_bool(&b, true);
+	cbor_put_bool(&b, false);
+	assert_bytes_equal(buf_bytes(&b), test_hex("64494554464401020304f5f4"));
 }
 
 int main(void)
@@ -192,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_write),
 	};
 

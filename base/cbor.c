@@ -1,5 +1,4 @@
-#include "cbor.h"
-
+#include <base/cbor.h>
 #include <base/utf8.h>
 
 enum {
@@ -9,7 +8,13 @@ enum {
 	SIMPLE_NULL = 22
 };
 
-static struct err item(struct reader *r, unsigned depth, struct cbor *ret);
+/* How an item is read: bytes from outside as a whole, or what has been checked already. */
+enum look {
+	LOOK_CHECK,
+	LOOK_AGAIN
+};
+
+static struct err item(struct reader *r, enum look look, unsigned depth, struct cbor *ret);
 
 /* Section 3; RFC 8949 calls other than shortest heads valid, section 4.2.1 does not. */
 static struct err head(struct reader *r, struct cbor *ret)
@@ -35,36 +40,39 @@ static struct err keys_differ(struct bytes map, struct bytes key)
 {
 	struct reader r = rd_of(map);
 
-	/* Shortest heads make equal values equal bytes. The pairs before this one are checked. */
+	/* Shortest heads make equal values equal bytes. The pairs before this one are checked;
+	 * checking them again at every level would take exponential time. */
 	while (r.p < key.p) {
 		const uint8_t *start = r.p;
 		struct cbor c;
 
-		TRY(item(&r, 0, &c));
+		TRY(item(&r, LOOK_AGAIN, 0, &c));
 		if (bytes_equal(key, bytes_of(start, (size_t)(r.p - start))))
 			return err_new(ERR_FORMAT, "a key appears twice in a map");
-		TRY(item(&r, 0, &c));
+		TRY(item(&r, LOOK_AGAIN, 0, &c));
 	}
 	return OK;
 }
 
 /* RFC 8949, 5.6: with a key twice, two readers may see two values. */
-static struct err pair(struct reader *r, const uint8_t *map, unsigned depth)
+static struct err pair(struct reader *r, enum look look, const uint8_t *map, unsigned depth)
 {
 	const uint8_t *start = r->p;
 	struct cbor c;
 
-	TRY(item(r, depth, &c));
+	TRY(item(r, look, depth, &c));
+	if (look == LOOK_AGAIN)
+		return item(r, look, depth, &c);
 	if (c.type != CBOR_UINT && c.type != CBOR_NINT && c.type != CBOR_TEXT)
 		return err_new(ERR_FORMAT, "a map's key is neither integer nor text");
 	TRY(keys_differ(
 		bytes_of(map, (size_t)(start - map)), bytes_of(start, (size_t)(r->p - start))));
-	return item(r, depth, &c);
+	return item(r, look, depth, &c);
 }
 
 /* Counts are those of the sender: nothing is allocated by them, and each item takes a byte at
  * least, so the work is bounded by the limits and by the input. */
-static struct err inside(struct reader *r, unsigned depth, struct cbor *c)
+static struct err inside(struct reader *r, enum look look, unsigned depth, struct cbor *c)
 {
 	const uint8_t *start = r->p;
 	uint64_t most = c->type == CBOR_MAP ? CBOR_MAP_MAX : CBOR_ARRAY_MAX;
@@ -78,9 +86,9 @@ static struct err inside(struct reader *r, unsigned depth, struct cbor *c)
 		struct cbor child;
 
 		if (c->type == CBOR_MAP)
-			TRY(pair(r, start, depth + 1));
+			TRY(pair(r, look, start, depth + 1));
 		else
-			TRY(item(r, depth + 1, &child));
+			TRY(item(r, look, depth + 1, &child));
 	}
 	c->s = bytes_of(start, (size_t)(r->p - start));
 	return OK;
@@ -98,7 +106,7 @@ static struct err string(struct reader *r, struct cbor *c)
 	return OK;
 }
 
-static struct err item(struct reader *r, unsigned depth, struct cbor *ret)
+static struct err item(struct reader *r, enum look look, unsigned depth, struct cbor *ret)
 {
 	struct cbor c = { 0 };
 
@@ -113,7 +121,7 @@ static struct err item(struct reader *r, unsigned depth, struct cbor *ret)
 	case CBOR_ARRAY:
 	case CBOR_MAP:
 	case CBOR_TAG:
-		TRY(inside(r, depth, &c));
+		TRY(inside(r, look, depth, &c));
 		break;
 	case CBOR_SIMPLE:
 		if (c.v < SIMPLE_FALSE || c.v > SIMPLE_NULL)
@@ -131,7 +139,7 @@ RESULT cbor_parse(struct bytes in, const char *what, struct cbor *ret_item)
 {
 	struct reader r = rd_of(in);
 	struct cbor c;
-	struct err e = item(&r, 0, &c);
+	struct err e = item(&r, LOOK_CHECK, 0, &c);
 
 	if (failed(e))
 		return err_add(e, "%s: byte %zu", what, in.n - r.left);
@@ -144,7 +152,7 @@ void cbor_next(struct reader *r, struct cbor *ret_item)
 {
 	struct cbor c = { 0 };
 
-	if (r->bad || failed(item(r, 0, &c)))
+	if (r->bad || failed(item(r, LOOK_AGAIN, 0, &c)))
 		r->bad = true;
 	*ret_item = r->bad ? (struct cbor){ 0 } : c;
 }
@@ -155,6 +163,11 @@ bool cbor_int(const struct cbor *item, int64_t *ret_v)
 		return false;
 	*ret_v = item->type == CBOR_UINT ? (int64_t)item->v : -1 - (int64_t)item->v;
 	return true;
+}
+
+bool cbor_is_text(const struct cbor *item, const char *s)
+{
+	return item->type == CBOR_TEXT && bytes_equal(item->s, bytes_str(s));
 }
 
 bool cbor_get(const struct cbor *map, int64_t key, struct cbor *ret_value)
@@ -208,4 +221,9 @@ void cbor_put_text(struct buf *out, const char *s)
 {
 	cbor_put_head(out, CBOR_TEXT, strlen(s));
 	buf_puts(out, s);
+}
+
+void cbor_put_bool(struct buf *out, bool v)
+{
+	cbor_put_head(out, CBOR_SIMPLE, v ? SIMPLE_FALSE + 1 : SIMPLE_FALSE);
 }
