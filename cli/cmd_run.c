@@ -7,7 +7,6 @@
 
 #include <base/encode.h>
 #include <base/file.h>
-#include <measured-boot/cmdline.h>
 #include <runtime/pod.h>
 #include <runtime/pod_initdata.h>
 #include <sys/stat.h>
@@ -22,7 +21,7 @@ struct run_options {
 	uint64_t memory, cpus, timeout;
 	struct strv env;
 	const char *net, *name, *container, *kernel, *initrd, *append, *firmware, *accel;
-	const char *run_dir, *state_dir;
+	const char *arch, *run_dir, *state_dir;
 	bool interactive, debug, quiet, print_append;
 };
 
@@ -38,6 +37,8 @@ struct run_options {
 static const struct cli_option options[] = {
 	ROW("platform", 0, platform, CLI_CHOICE, .choices = "vtpm|none",
 		.help = "what protects the guest (vtpm)"),
+	ROW("arch", 0, arch, CLI_CHOICE, .choices = "x86_64|s390x",
+		.help = "architecture of the guest (the kernel's)"),
 	ROW("kbs", 0, kbs, CLI_STRING, .value = "URL", .help = "key broker"),
 	FILE_ROW("kbs-ca", kbs_ca, "certificates (PEM) that vouch for the key broker"),
 	FILE_ROW("initdata", initdata, "initdata (TOML), instead of one made from these options"),
@@ -179,24 +180,28 @@ static void run_files_done(struct run_files *f)
 	free(f->vars);
 }
 
-static RESULT find_files(const struct run_options *o, const char *firmware, struct run_files *f)
+static RESULT find_files(const struct run_options *o, const struct run_config *c,
+	const char *firmware, struct run_files *f)
 {
 	AUTO(auto_free) char *dir = NULL;
 
-	TRY(run_firmware_vars(firmware, &f->vars));
+	if (c->platform->firmware)
+		TRY(run_firmware_vars(firmware, &f->vars));
 	if (!o->kernel || !o->initrd) {
-		TRY(run_guest_dir(&dir));
+		TRY(run_guest_dir(c->arch, &dir));
 		TRY(path_join(dir, "vmlinuz", &f->kernel));
 		TRY(path_join(dir, "initrd", &f->initrd));
 	}
 	return OK;
 }
 
-static RESULT choose_accel(const struct run_options *o, enum vm_accel *ret_accel)
+static RESULT choose_machine(const struct run_options *o, struct run_config *c)
 {
 	const char *why = NULL;
 
-	TRY(vm_accel_choose(or_default(o->accel, "auto"), ret_accel, &why));
+	TRY(vm_platform_find(or_default(o->platform, "vtpm"), &c->platform));
+	TRY(run_arch(o->arch, o->kernel, c->platform->archs, &c->arch));
+	TRY(vm_accel_choose(c->arch, or_default(o->accel, "auto"), &c->accel, &why));
 	if (why && !o->quiet)
 		(void)fprintf(stderr, "software emulation (TCG): %s; the guest runs slowly\n", why);
 	return OK;
@@ -217,16 +222,16 @@ static void print_result(const struct run_result *r, const struct cli_args *args
 	err_ignore(fd_write_all(STDOUT_FILENO, buf_bytes(&out)));
 }
 
-static const char *append(const struct run_options *o)
+static const char *append(const struct run_options *o, enum vm_arch arch)
 {
-	return or_default(o->append, o->debug ? LINUX_CMDLINE_DEBUG : LINUX_CMDLINE_DEFAULT);
+	const struct vm_arch_info *a = vm_arch_info(arch);
+
+	return or_default(o->append, o->debug ? a->append_debug : a->append);
 }
 
 static RESULT fill_config(const struct run_options *o, const struct cli_args *args,
 	const struct run_files *f, struct run_config *c)
 {
-	TRY(vm_platform_find(or_default(o->platform, "vtpm"), &c->platform));
-	TRY(choose_accel(o, &c->accel));
 	c->run_dir = or_default(o->run_dir, POD_RUN_DIR);
 	c->state_dir = or_default(o->state_dir, POD_STATE_DIR);
 	c->memory_mib = o->memory ? o->memory : VM_MEMORY_MIB;
@@ -235,7 +240,7 @@ static RESULT fill_config(const struct run_options *o, const struct cli_args *ar
 	c->cpus = o->cpus ? o->cpus : 1;
 	c->kernel = or_default(o->kernel, f->kernel);
 	c->initrd = or_default(o->initrd, f->initrd);
-	c->append = append(o);
+	c->append = append(o, c->arch);
 	c->firmware = or_default(o->firmware, run_firmware());
 	c->firmware_vars = f->vars;
 	c->net_user = !str_equal(or_default(o->net, "user"), "none");
@@ -261,7 +266,8 @@ static RESULT run_image(const struct run_options *o, const struct cli_args *args
 	struct run_show show = { .live = isatty(STDERR_FILENO) == 1 && !o->quiet };
 	struct run_config c = { .progress = run_show_progress, .arg = &show };
 
-	TRY(find_files(o, or_default(o->firmware, run_firmware()), &files));
+	TRY(choose_machine(o, &c));
+	TRY(find_files(o, &c, or_default(o->firmware, run_firmware()), &files));
 	TRY(load_initdata(o, args, &toml));
 	TRY(fill_config(o, args, &files, &c));
 	TRY(print_digest(o, buf_bytes(&toml)));
@@ -284,14 +290,23 @@ static RESULT run_image(const struct run_options *o, const struct cli_args *args
 	return OK;
 }
 
+static RESULT print_append(const struct run_options *o)
+{
+	const struct vm_platform *platform = NULL;
+	enum vm_arch arch;
+
+	TRY(vm_platform_find(or_default(o->platform, "vtpm"), &platform));
+	TRY(run_arch(o->arch, o->kernel, platform->archs, &arch));
+	(void)printf("%s\n", append(o, arch));
+	return OK;
+}
+
 static RESULT run(const void *opaque, const struct cli_args *args, int *ret_exit)
 {
 	const struct run_options *o = opaque;
 
-	if (o->print_append) {
-		(void)printf("%s\n", append(o));
-		return OK;
-	}
+	if (o->print_append)
+		return print_append(o);
 	if (args->n == 0)
 		return err_new(ERR_USAGE, "sealpod run: no image given");
 	if (o->run_dir)

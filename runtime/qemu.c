@@ -23,6 +23,21 @@ RESULT qemu_optionf(struct strv *argv, const char *option, const char *fmt, ...)
 	return qemu_option(argv, option, value);
 }
 
+RESULT qemu_device(struct strv *argv, enum vm_arch arch, const char *name, const char *fmt, ...)
+{
+	AUTO(auto_free) char *options = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vasprintf(&options, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		options = NULL;
+		return err_new(ERR_NOMEM, "QEMU device %s", name);
+	}
+	return qemu_optionf(argv, "-device", "%s-%s,%s", name, vm_arch_info(arch)->bus, options);
+}
+
 RESULT qemu_escape(const char *value, char **ret_text)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(2 * strlen(value) + 1);
@@ -40,19 +55,19 @@ static RESULT base_argv(const struct vm_config *c, struct strv *argv)
 {
 	static const char *const fixed[] = { "-nodefaults", "-no-user-config", "-nographic",
 		"-no-reboot" };
+	const struct vm_arch_info *arch = vm_arch_info(c->arch);
+	bool kvm = c->accel == VM_ACCEL_KVM;
 
-	TRY(strv_add(argv, "qemu-system-x86_64"));
+	TRY(strv_add(argv, arch->qemu));
 	TRY(qemu_optionf(argv, "-name", "sealpod-%s", c->id));
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		TRY(strv_add(argv, fixed[i]));
 	TRY(qemu_option(argv, "-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
-	TRY(qemu_optionf(argv, "-machine", QEMU_MACHINE ",vmport=off,accel=%s",
-		c->accel == VM_ACCEL_KVM ? "kvm" : "tcg"));
-	TRY(qemu_option(argv, "-global", QEMU_GLOBAL_NO_SLEEP));
-	/* The address width is measured: never the host's. */
-	TRY(qemu_option(argv, "-cpu",
-		c->accel == VM_ACCEL_KVM ? "host," QEMU_CPU_ADDRESS : "max," QEMU_CPU_ADDRESS));
+	TRY(qemu_optionf(argv, "-machine", "%s,accel=%s", arch->machine, kvm ? "kvm" : "tcg"));
+	for (size_t i = 0; i < arch->n_options; i++)
+		TRY(qemu_option(argv, arch->options[i][0], arch->options[i][1]));
+	TRY(qemu_option(argv, "-cpu", kvm ? arch->cpu_kvm : arch->cpu_tcg));
 	TRY(qemu_optionf(argv, "-smp", "%llu", (unsigned long long)c->cpus));
 	TRY(qemu_optionf(argv, "-m", "%lluM", (unsigned long long)c->memory_mib));
 	TRY(qemu_option(argv, "-rtc", "base=utc,clock=host"));
@@ -60,19 +75,20 @@ static RESULT base_argv(const struct vm_config *c, struct strv *argv)
 	return OK;
 }
 
-/* virtconsole is hvc0; the two named ports are found by name in /sys/class/virtio-ports. */
-static RESULT ports_argv(struct strv *argv)
+/* The console is hvc0 or ttysclp0; the two named ports are found by name in
+ * /sys/class/virtio-ports. */
+static RESULT ports_argv(const struct vm_config *c, struct strv *argv)
 {
-	static const struct {
+	const struct {
 		const char *id, *device;
 		int fd;
 	} ports[] = {
-		{ "console", "virtconsole,chardev=console", VM_FD_CONSOLE },
+		{ "console", vm_arch_info(c->arch)->console, VM_FD_CONSOLE },
 		{ "agent", "virtserialport,chardev=agent,name=sealpod.agent", VM_FD_AGENT },
 		{ "log", "virtserialport,chardev=log,name=sealpod.log", VM_FD_LOG },
 	};
 
-	TRY(qemu_option(argv, "-device", "virtio-serial-pci,id=serial0,max_ports=4"));
+	TRY(qemu_device(argv, c->arch, "virtio-serial", "id=serial0,max_ports=4"));
 	for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
 		TRY(qemu_optionf(argv, "-chardev", "socket,id=%s,fd=%d", ports[i].id, ports[i].fd));
 		TRY(qemu_option(argv, "-device", ports[i].device));
@@ -84,25 +100,23 @@ static RESULT ports_argv(struct strv *argv)
 static RESULT devices_argv(const struct vm_config *c, struct strv *argv)
 {
 	TRY(qemu_option(argv, "-object", "rng-random,id=rng0,filename=/dev/urandom"));
-	TRY(qemu_option(argv, "-device", "virtio-rng-pci,rng=rng0"));
-	TRY(ports_argv(argv));
+	TRY(qemu_device(argv, c->arch, "virtio-rng", "rng=rng0"));
+	TRY(ports_argv(c, argv));
 	if (c->initdata) {
 		AUTO(auto_free) char *file = NULL;
 
 		TRY(qemu_escape(c->initdata, &file));
 		TRY(qemu_optionf(argv, "-blockdev",
 			"driver=file,node-name=initdata,filename=%s,read-only=on", file));
-		TRY(qemu_option(argv, "-device", "virtio-blk-pci,drive=initdata"));
+		TRY(qemu_device(argv, c->arch, "virtio-blk", "drive=initdata"));
 	}
 	if (c->net_user) {
-		/* An empty romfile: no network boot, and no option ROM for the firmware to
-		 * measure. */
 		TRY(qemu_option(argv, "-netdev", "user,id=net0,ipv6=off"));
-		TRY(qemu_option(
-			argv, "-device", "virtio-net-pci,netdev=net0,romfile=,mac=" VM_MAC));
+		TRY(qemu_device(argv, c->arch, "virtio-net", "netdev=net0,%smac=" VM_MAC,
+			vm_arch_info(c->arch)->net_options));
 	}
 	if (c->vsock_fd)
-		TRY(qemu_optionf(argv, "-device", "vhost-vsock-pci,vhostfd=%d,guest-cid=%u",
+		TRY(qemu_device(argv, c->arch, "vhost-vsock", "vhostfd=%d,guest-cid=%u",
 			c->vsock_fd, c->guest_cid));
 	return OK;
 }
@@ -111,6 +125,9 @@ RESULT vm_argv(const struct vm_platform *p, const struct vm_config *c, struct st
 {
 	AUTO(strv_done) struct strv argv = { 0 };
 
+	if (!(p->archs & 1u << c->arch))
+		return err_new(ERR_UNSUPPORTED, "platform '%s' does not exist on %s", p->name,
+			vm_arch_info(c->arch)->name);
 	TRY(base_argv(c, &argv));
 	TRY(p->argv(c, &argv));
 	TRY(qemu_option(&argv, "-kernel", c->kernel));

@@ -119,6 +119,7 @@ RESULT session_prepare(struct session *s, struct vm_launch *ret_launch)
 		.platform = c->platform,
 		.config = {
 			.id = s->pod.state.id,
+			.arch = c->arch,
 			.accel = c->accel,
 			.memory_mib = c->memory_mib,
 			.cpus = c->cpus,

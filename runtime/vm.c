@@ -23,7 +23,7 @@ RESULT vm_platform_find(const char *name, const struct vm_platform **ret_platfor
 		ERR_UNSUPPORTED, "platform '%s' (this host has: %s)", name, buf_cstr(&known));
 }
 
-/* One word of the flags line of x86's cpuinfo; other lines may hold anything. */
+/* One word of a line of cpuinfo; other lines may hold anything. */
 static bool flags_have(struct bytes line, const char *flag)
 {
 	size_t n = strlen(flag);
@@ -38,19 +38,33 @@ static bool flags_have(struct bytes line, const char *flag)
 	return false;
 }
 
+/* The lines of x86 and of s390 that list what the processor can do. */
+static bool line_has_kvm(struct bytes line)
+{
+	static const struct {
+		const char *key, *flag;
+	} kinds[] = { { "flags", "vmx" }, { "flags", "svm" }, { "features", "sie" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct bytes key = bytes_str(kinds[i].key);
+
+		if (line.n >= key.n && bytes_equal(bytes_of(line.p, key.n), key) &&
+			flags_have(line, kinds[i].flag))
+			return true;
+	}
+	return false;
+}
+
 bool vm_cpuinfo_has_kvm(struct bytes cpuinfo)
 {
-	static const char key[] = "flags";
 	size_t at = 0;
 
 	while (at < cpuinfo.n) {
 		const uint8_t *end = memchr(cpuinfo.p + at, '\n', cpuinfo.n - at);
 		size_t n = end ? (size_t)(end - (cpuinfo.p + at)) : cpuinfo.n - at;
-		struct bytes line = bytes_of(cpuinfo.p + at, n);
 
-		if (n >= sizeof(key) - 1 &&
-			bytes_equal(bytes_of(line.p, sizeof(key) - 1), bytes_str(key)))
-			return flags_have(line, "vmx") || flags_have(line, "svm");
+		if (line_has_kvm(bytes_of(cpuinfo.p + at, n)))
+			return true;
 		at += n + 1;
 	}
 	return false;
@@ -63,11 +77,34 @@ static bool kvm_opens(void)
 	return fd >= 0;
 }
 
-RESULT vm_accel_choose(const char *want, enum vm_accel *ret_accel, const char **ret_why)
+/* NULL: a guest of this architecture runs under KVM here. */
+static RESULT why_not_kvm(enum vm_arch arch, const char **ret_why)
 {
 	AUTO(buf_done) struct buf cpuinfo = BUF_INIT(16 * 1024 * 1024);
+
+	*ret_why = NULL;
+	if (arch != vm_arch_host()) {
+		*ret_why = "the guest's architecture is not this host's";
+		return OK;
+	}
+	TRY(file_read("/proc/cpuinfo", &cpuinfo));
+	if (!vm_cpuinfo_has_kvm(buf_bytes(&cpuinfo)))
+		*ret_why = arch == VM_ARCH_S390X ? "this CPU does not show sie"
+						 : "this CPU shows neither vmx nor svm";
+	else if (!kvm_opens())
+		*ret_why = "/dev/kvm cannot be opened";
+	return OK;
+}
+
+RESULT vm_accel_choose(
+	enum vm_arch arch, const char *want, enum vm_accel *ret_accel, const char **ret_why)
+{
 	const char *why = NULL;
 
+	if (str_equal(want, "kvm") && arch != vm_arch_host())
+		return err_new(ERR_UNSUPPORTED,
+			"--accel kvm: an %s guest needs an %s host; auto or tcg emulates it",
+			vm_arch_info(arch)->name, vm_arch_info(arch)->name);
 	if (str_equal(want, "kvm") || str_equal(want, "tcg")) {
 		*ret_accel = str_equal(want, "kvm") ? VM_ACCEL_KVM : VM_ACCEL_TCG;
 		*ret_why = NULL;
@@ -75,11 +112,7 @@ RESULT vm_accel_choose(const char *want, enum vm_accel *ret_accel, const char **
 	}
 	if (!str_equal(want, "auto"))
 		return err_new(ERR_USAGE, "accelerator '%s': auto, kvm or tcg", want);
-	TRY(file_read("/proc/cpuinfo", &cpuinfo));
-	if (!vm_cpuinfo_has_kvm(buf_bytes(&cpuinfo)))
-		why = "this CPU shows neither vmx nor svm";
-	else if (!kvm_opens())
-		why = "/dev/kvm cannot be opened";
+	TRY(why_not_kvm(arch, &why));
 	*ret_accel = why ? VM_ACCEL_TCG : VM_ACCEL_KVM;
 	*ret_why = why;
 	return OK;

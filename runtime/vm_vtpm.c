@@ -18,6 +18,7 @@ static RESULT vtpm_argv(const struct vm_config *c, struct strv *argv)
 
 const struct vm_platform vm_vtpm = {
 	.name = "vtpm",
+	.archs = 1u << VM_ARCH_X86_64,
 	.firmware = true,
 	.tpm = true,
 	.argv = vtpm_argv,

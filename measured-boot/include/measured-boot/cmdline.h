@@ -20,6 +20,12 @@
 /* For people: kernel messages on hvc0. Its own reference value, so a broker may refuse it. */
 #define LINUX_CMDLINE_DEBUG LINUX_CMDLINE_COMMON " ignore_loglevel"
 
+/* The same for a guest on s390x, whose console is SCLP's terminal. */
+#define LINUX_CMDLINE_S390X_COMMON                                                                 \
+	"console=ttysclp0 panic=-1 oops=panic debugfs=off cryptomgr.notests"
+#define LINUX_CMDLINE_S390X_DEFAULT LINUX_CMDLINE_S390X_COMMON " quiet"
+#define LINUX_CMDLINE_S390X_DEBUG   LINUX_CMDLINE_S390X_COMMON " ignore_loglevel"
+
 /* X(NAME, TEXT) of every shipped command line. */
 #define LINUX_CMDLINES(X)                                                                          \
 	X("default", LINUX_CMDLINE_DEFAULT)                                                        \

@@ -21,6 +21,7 @@ struct run_progress {
 struct run_config {
 	const char *run_dir, *state_dir;
 	const struct vm_platform *platform;
+	enum vm_arch arch;
 	enum vm_accel accel;
 	uint64_t memory_mib, cpus;
 	const char *kernel, *initrd, *append;

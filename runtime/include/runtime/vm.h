@@ -7,6 +7,7 @@
 #include <base/json.h>
 #include <base/process.h>
 #include <measured-boot/machine.h>
+#include <runtime/vm_arch.h>
 
 enum vm_accel {
 	VM_ACCEL_TCG,
@@ -34,6 +35,7 @@ enum {
 
 struct vm_config {
 	const char *id;
+	enum vm_arch arch;
 	enum vm_accel accel;
 	uint64_t memory_mib, cpus;
 	const char *kernel, *initrd, *append;
@@ -48,7 +50,8 @@ struct vm_config {
 
 struct vm_platform {
 	const char *name;
-	bool firmware; /* boots through OVMF */
+	unsigned archs; /* 1 << enum vm_arch of each that has it */
+	bool firmware;	/* boots through OVMF */
 	bool tpm;
 	/* Appends what this platform adds to QEMU's command line. */
 	RESULT (*argv)(const struct vm_config *c, struct strv *argv);
@@ -62,11 +65,13 @@ RESULT vm_platform_find(const char *name, const struct vm_platform **ret_platfor
 /* QEMU's whole command line, without the path of the program (argv[0] is its name). */
 RESULT vm_argv(const struct vm_platform *p, const struct vm_config *c, struct strv *ret_argv);
 
-/* KVM when cpuinfo (the text of /proc/cpuinfo) has vmx or svm among its flags: on a host without
- * them (nested para-virtual KVM) a stock kernel does not boot. */
+/* KVM when cpuinfo (the text of /proc/cpuinfo) has vmx or svm among its flags, or sie among s390's
+ * features: on a host without them (nested para-virtual KVM) a stock kernel does not boot. */
 bool vm_cpuinfo_has_kvm(struct bytes cpuinfo);
-/* "kvm", "tcg" or "auto". `ret_why` is NULL, or why auto fell back to software emulation. */
-RESULT vm_accel_choose(const char *want, enum vm_accel *ret_accel, const char **ret_why);
+/* "kvm", "tcg" or "auto" for a guest of `arch`. `ret_why` is NULL, or why auto fell back to
+ * software emulation. "kvm" for another architecture than the host's is ERR_UNSUPPORTED. */
+RESULT vm_accel_choose(
+	enum vm_arch arch, const char *want, enum vm_accel *ret_accel, const char **ret_why);
 
 /* ---- a running machine ---- */
 struct vm {

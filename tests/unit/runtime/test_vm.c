@@ -70,6 +70,91 @@ static void test_argv_none_kvm_with_devices(void **state)
 	assert_argv("none", &c, want, ARRAY_LEN(want));
 }
 
+/* The architecture changes the machine and how devices are spelled, nothing else. */
+static void test_argv_none_s390x(void **state)
+{
+	static const char *const want[] = { "qemu-system-s390x", "-name", "sealpod-calm-otter",
+		"-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-sandbox",
+		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+		"-machine", "s390-ccw-virtio,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "2048M",
+		"-rtc", "base=utc,clock=host", "-vga", "none", BOOT, "-object",
+		"rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-ccw,rng=rng0",
+		"-device", "virtio-serial-ccw,id=serial0,max_ports=4", "-chardev",
+		"socket,id=console,fd=5", "-device", "sclpconsole,chardev=console", "-chardev",
+		"socket,id=agent,fd=3", "-device",
+		"virtserialport,chardev=agent,name=sealpod.agent", "-chardev", "socket,id=log,fd=4",
+		"-device", "virtserialport,chardev=log,name=sealpod.log", "-chardev",
+		"socket,id=qmp,fd=6", "-mon", "chardev=qmp,mode=control", "-blockdev",
+		"driver=file,node-name=initdata,filename=/run/initdata.img,read-only=on", "-device",
+		"virtio-blk-ccw,drive=initdata", "-netdev", "user,id=net0,ipv6=off", "-device",
+		"virtio-net-ccw,netdev=net0,mac=02:5e:a1:00:00:01", "-device",
+		"vhost-vsock-ccw,vhostfd=7,guest-cid=9" };
+	struct vm_config c = plain;
+
+	(void)state;
+	c.arch = VM_ARCH_S390X;
+	c.initdata = "/run/initdata.img";
+	c.net_user = true;
+	c.vsock_fd = 7;
+	c.guest_cid = 9;
+	assert_argv("none", &c, want, ARRAY_LEN(want));
+}
+
+static void test_arch_without_platform(void **state)
+{
+	AUTO(strv_done) struct strv argv = { 0 };
+	struct vm_config c = plain;
+
+	(void)state;
+	c.arch = VM_ARCH_S390X;
+	assert_err(vm_argv(&vm_vtpm, &c, &argv), ERR_UNSUPPORTED);
+	assert_err_text("platform 'vtpm' does not exist on s390x");
+}
+
+static void test_arch_names(void **state)
+{
+	enum vm_arch arch = VM_ARCHS;
+
+	(void)state;
+	for (unsigned i = 0; i < VM_ARCHS; i++) {
+		assert_ok(vm_arch_find(vm_arch_info((enum vm_arch)i)->name, &arch));
+		assert_int_equal(arch, i);
+	}
+	assert_err(vm_arch_find("s390", &arch), ERR_USAGE);
+	assert_err_text("architecture 's390': x86_64 or s390x");
+}
+
+/* The mark must lie whole, and exactly where its kernel has it. */
+static void test_arch_of_kernel(void **state)
+{
+	static const struct {
+		size_t at;
+		const char *mark;
+		enum vm_arch arch; /* VM_ARCHS: refused */
+	} cases[] = {
+		{ 0x202, "HdrS", VM_ARCH_X86_64 },
+		{ 0x10008, "S390EP", VM_ARCH_S390X },
+		{ 0x203, "HdrS", VM_ARCHS },
+		{ 0x10007, "S390EP", VM_ARCHS },
+		{ 0x8, "S390EP", VM_ARCHS },
+		{ 0x202, "Hdr", VM_ARCHS },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		size_t n = cases[i].at + strlen(cases[i].mark);
+		AUTO(auto_free) uint8_t *head = calloc(1, n);
+		enum vm_arch arch = VM_ARCHS;
+
+		assert_non_null(head);
+		memcpy(head + cases[i].at, cases[i].mark, strlen(cases[i].mark));
+		bool known = !failed(vm_arch_of_kernel(bytes_of(head, n), &arch));
+		assert_int_equal(arch, cases[i].arch);
+		assert_int_equal(known, cases[i].arch != VM_ARCHS);
+		assert_err(vm_arch_of_kernel(bytes_of(head, n - 1), &arch), ERR_UNSUPPORTED);
+	}
+}
+
 static void test_argv_vtpm(void **state)
 {
 	static const char *const want[] = { HEAD, MACHINE("tcg", "max"), "-drive",
@@ -135,6 +220,10 @@ static void test_cpuinfo(void **state)
 		{ "model name\t: great vmx svm chip\nflags\t\t: fpu\n", false },
 		{ "vmx flags\t: vnmi svm\nflags\t\t: fpu\n", false },
 		{ "flag", false },
+		{ "features\t: esan3 zarch sie stfle\n", true },
+		{ "features\t: esan3 zarch siex stfle\n", false },
+		{ "features\t: esan3 vmx\n", false },
+		{ "flags\t: fpu sie\n", false },
 	};
 
 	(void)state;
@@ -144,18 +233,23 @@ static void test_cpuinfo(void **state)
 
 static void test_accel(void **state)
 {
+	enum vm_arch other = vm_arch_host() == VM_ARCH_S390X ? VM_ARCH_X86_64 : VM_ARCH_S390X;
 	enum vm_accel accel = VM_ACCEL_KVM;
 	const char *why = "x";
 
 	(void)state;
-	assert_ok(vm_accel_choose("tcg", &accel, &why));
+	assert_ok(vm_accel_choose(vm_arch_host(), "tcg", &accel, &why));
 	assert_int_equal(accel, VM_ACCEL_TCG);
 	assert_null(why);
-	assert_ok(vm_accel_choose("kvm", &accel, &why));
+	assert_ok(vm_accel_choose(vm_arch_host(), "kvm", &accel, &why));
 	assert_int_equal(accel, VM_ACCEL_KVM);
-	assert_ok(vm_accel_choose("auto", &accel, &why));
+	assert_ok(vm_accel_choose(vm_arch_host(), "auto", &accel, &why));
 	assert_int_equal(accel == VM_ACCEL_TCG, why != NULL);
-	assert_err(vm_accel_choose("hvf", &accel, &why), ERR_USAGE);
+	assert_err(vm_accel_choose(vm_arch_host(), "hvf", &accel, &why), ERR_USAGE);
+	assert_ok(vm_accel_choose(other, "auto", &accel, &why));
+	assert_int_equal(accel, VM_ACCEL_TCG);
+	assert_non_null(why);
+	assert_err(vm_accel_choose(other, "kvm", &accel, &why), ERR_UNSUPPORTED);
 }
 
 int main(void)
@@ -163,6 +257,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_argv_none),
 		cmocka_unit_test(test_argv_none_kvm_with_devices),
+		cmocka_unit_test(test_argv_none_s390x),
+		cmocka_unit_test(test_arch_without_platform),
+		cmocka_unit_test(test_arch_names),
+		cmocka_unit_test(test_arch_of_kernel),
 		cmocka_unit_test(test_argv_vtpm),
 		cmocka_unit_test(test_argv_hostile_values),
 		cmocka_unit_test(test_platform_unknown),
