@@ -30,9 +30,11 @@ RESULT fv_parse(struct bytes in, struct fv *ret)
 		return err_new(ERR_FORMAT, "firmware volume: no signature");
 	if (length > in.n || header < FV_HEADER_MIN || header > length || extended > length)
 		return err_new(ERR_FORMAT, "firmware volume: sizes beyond its end");
+	struct bytes name = BYTES_NONE;
 	r = rd_of(bytes_of(in.p, (size_t)length));
 	if (extended > 0) {
-		rd_skip(&r, extended + 16); /* FvName */
+		rd_skip(&r, extended);
+		name = rd_take(&r, FV_GUID_SIZE); /* FvName */
 		size_t extended_size = rd_le32(&r);
 		header = extended + extended_size;
 		r = rd_of(bytes_of(in.p, (size_t)length));
@@ -40,7 +42,9 @@ RESULT fv_parse(struct bytes in, struct fv *ret)
 	rd_skip(&r, (header + FV_ALIGN - 1) & ~(size_t)(FV_ALIGN - 1));
 	if (!rd_ok(&r))
 		return err_new(ERR_FORMAT, "firmware volume: its header is too long");
-	*ret = (struct fv){ .all = bytes_of(in.p, (size_t)length), .files = rd_rest(&r) };
+	*ret = (struct fv){
+		.all = bytes_of(in.p, (size_t)length), .files = rd_rest(&r), .name = name
+	};
 	return OK;
 }
 

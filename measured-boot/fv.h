@@ -16,6 +16,7 @@ enum {
 struct fv {
 	struct bytes all;   /* header and files: what is measured */
 	struct bytes files; /* from the first file on */
+	struct bytes name;  /* a GUID; n = 0: it has none */
 };
 /* The volume at the start of `in`. */
 RESULT fv_parse(struct bytes in, struct fv *ret);

@@ -14,6 +14,7 @@
 #include <measured-boot/cmdline.h>
 #include <measured-boot/machine.h>
 #include <measured-boot/reference.h>
+#include <measured-boot/vtpm_boot.h>
 #include <sys/file.h>
 #include <tee/eventlog.h>
 
@@ -128,13 +129,21 @@ static void boot_guest(const char *cmdline, const char *memory, const char *cpus
 
 /* ---- what was predicted ---- */
 
-static void build_image(struct boot_reference_values *v)
+struct image {
+	struct buf firmware, kernel, initrd;
+};
+
+static void image_done(struct image *i)
+{
+	buf_done(&i->firmware);
+	buf_done(&i->kernel);
+	buf_done(&i->initrd);
+}
+
+static void build_image(struct image *image)
 {
 	const char *kernel = env("SEALPOD_GUEST_KERNEL"), *firmware = env("SEALPOD_FIRMWARE");
 	char here[512], probe[512], vmlinuz[512], program[512];
-	AUTO(buf_done) struct buf code = BUF_INIT(FILE_MAX);
-	AUTO(buf_done) struct buf image = BUF_INIT(FILE_MAX);
-	AUTO(buf_done) struct buf initrd = BUF_INIT(FILE_MAX);
 
 	if (!file_exists(firmware)) {
 		print_message("SKIPPED: no %s\n", firmware);
@@ -150,13 +159,19 @@ static void build_image(struct boot_reference_values *v)
 		"--set", probe, "--set", "ca=/etc/ssl/certs/ca-certificates.crt", "--kernel",
 		kernel, "--firmware", firmware, "--out", in_dir("guest"), NULL };
 	run(argv);
-	assert_ok(file_read(firmware, &code));
-	assert_ok(file_read(vmlinuz, &image));
-	assert_ok(file_read(in_dir("guest/initrd"), &initrd));
-	struct boot_reference_inputs in = { .firmware = buf_bytes(&code),
-		.kernel = buf_bytes(&image),
-		.initrd = buf_bytes(&initrd),
+	*image = (struct image){ BUF_INIT(FILE_MAX), BUF_INIT(FILE_MAX), BUF_INIT(FILE_MAX) };
+	assert_ok(file_read(firmware, &image->firmware));
+	assert_ok(file_read(vmlinuz, &image->kernel));
+	assert_ok(file_read(in_dir("guest/initrd"), &image->initrd));
+}
+
+static void compute_reference(const struct image *image, struct boot_reference_values *v)
+{
+	struct boot_reference_inputs in = { .firmware = buf_bytes(&image->firmware),
+		.kernel = buf_bytes(&image->kernel),
+		.initrd = buf_bytes(&image->initrd),
 		.kernel_version = "test" };
+
 	assert_ok(boot_reference_compute(&in, v));
 }
 
@@ -200,6 +215,33 @@ static void check_boot(
 	}
 }
 
+/* Event by event, and every register the firmware or the kernel's stub extends. */
+static void check_prediction(const struct boot *b, const struct image *image, const char *append,
+	uint64_t memory_mib, unsigned cpus)
+{
+	struct vtpm_boot_inputs in = { .firmware = buf_bytes(&image->firmware),
+		.kernel = buf_bytes(&image->kernel),
+		.initrd = buf_bytes(&image->initrd),
+		.append = append,
+		.memory_mib = memory_mib,
+		.cpus = cpus,
+		.alg = DIGEST_SHA256 };
+	struct vtpm_boot predicted = { 0 };
+
+	assert_ok(vtpm_boot_predict(&in, &predicted));
+	assert_true(predicted.has_pcr1);
+	assert_int_equal(predicted.n_events, b->events.n);
+	for (size_t i = 0; i < predicted.n_events; i++) {
+		const struct vtpm_boot_event *want = &predicted.events[i];
+		const struct event *got = &b->events.v[i];
+		assert_int_equal(got->pcr, want->pcr);
+		assert_int_equal(got->type, want->type);
+		assert_bytes_equal(event_digest(got, DIGEST_SHA256), digest_bytes(&want->digest));
+	}
+	for (unsigned pcr = 0; pcr < VTPM_BOOT_PCRS; pcr++)
+		check_pcr(b, pcr, &predicted.pcr[pcr]);
+}
+
 static void check_modules(const struct boot *b)
 {
 	static const char *const needed[] = { "virtio_blk", "virtio_net", "overlay", "dm_crypt",
@@ -215,15 +257,20 @@ static void check_modules(const struct boot *b)
 static void test_boot(void **state)
 {
 	(void)state;
-	AUTO(boot_done) struct boot small = { 0 }, large = { 0 };
+	AUTO(boot_done) struct boot small = { 0 };
+	AUTO(boot_done) struct boot large = { 0 };
+	AUTO(image_done) struct image image = { 0 };
 	struct boot_reference_values v = { 0 };
 
-	build_image(&v);
+	build_image(&image);
+	compute_reference(&image, &v);
 	boot_guest(LINUX_CMDLINE_DEFAULT, "256", "1", &small);
 	check_boot(&small, &v, 1, 0);
+	check_prediction(&small, &image, LINUX_CMDLINE_DEFAULT, 256, 1);
 	check_modules(&small);
 	boot_guest(LINUX_CMDLINE_DEBUG, "3072", "2", &large);
 	check_boot(&large, &v, 2, 1);
+	check_prediction(&large, &image, LINUX_CMDLINE_DEBUG, 3072, 2);
 }
 
 int main(void)

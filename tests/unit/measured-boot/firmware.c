@@ -135,3 +135,30 @@ void firmware_make(struct buf *code, struct buf *pei, struct buf *dxe)
 	if (dxe)
 		buf_put(dxe, buf_bytes(&d));
 }
+
+/* The extended header lies behind the header and before the files. (PI 1.8 vol. 3, 3.2.1.2) */
+void firmware_make_menu(struct buf *dxe)
+{
+	static const uint8_t menu_guid[16] = { 0x21, 0xaa, 0x2c, 0x46, 0x14, 0x76, 0x03, 0x45, 0x83,
+		0x6e, 0x8a, 0xb6, 0xf4, 0x66, 0x23, 0x31 };
+	AUTO(buf_done) struct buf sections = BUF_INIT(FIRMWARE_MAX);
+	AUTO(buf_done) struct buf files = BUF_INIT(FIRMWARE_MAX);
+
+	put_section(&sections, 0x10, bytes_str("the program"));
+	put_section(&sections, 0x15, bytes_of("M\0e\0n\0u\0\0", 10));
+	put_file(&files, pei_core_guid, 0x07, bytes_str("another file"));
+	put_file(&files, menu_guid, 0x09, buf_bytes(&sections));
+	buf_zero(dxe, 32);
+	buf_le64(dxe, 96 + files.n);
+	buf_puts(dxe, "_FVH");
+	buf_zero(dxe, 4);
+	buf_le16(dxe, 72);
+	buf_zero(dxe, 2);
+	buf_le16(dxe, 72);
+	buf_zero(dxe, 2 + 16);
+	memset(buf_grow(dxe, 16), 0x11, 16);
+	buf_le32(dxe, 20);
+	buf_zero(dxe, 4);
+	buf_put(dxe, buf_bytes(&files));
+	assert_ok(buf_end(dxe, "volume"));
+}

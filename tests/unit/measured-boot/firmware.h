@@ -12,3 +12,6 @@ enum {
 
 /* The code image. `pei` and `dxe` get the two volumes inside; either may be NULL. */
 void firmware_make(struct buf *code, struct buf *pei, struct buf *dxe);
+
+/* A DXE volume as OVMF's: with a name, 16 times 0x11, and its boot menu "Menu". */
+void firmware_make_menu(struct buf *dxe);
