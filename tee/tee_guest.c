@@ -1,10 +1,12 @@
 #include "platforms.h"
 
-/* In the order of detection. */
+/* In the order of detection: Azure's vTPM is one of a confidential guest, and a TPM too. */
 static const struct driver {
 	const struct tee *tee;
 	const struct tee_guest_ops *ops;
 } drivers[] = {
+	{ &tee_az_snp_vtpm, &az_snp_vtpm_guest_ops },
+	{ &tee_az_tdx_vtpm, &az_tdx_vtpm_guest_ops },
 	{ &tee_vtpm, &vtpm_guest_ops },
 	{ &tee_sample, &sample_guest_ops },
 };

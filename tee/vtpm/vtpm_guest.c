@@ -1,6 +1,6 @@
+#include "vtpm/vtpm_guest.h"
+
 #include "platforms.h"
-#include "vtpm/vtpm.h"
-#include "vtpm/vtpm_tpm.h"
 
 #include <stdlib.h>
 
@@ -10,8 +10,15 @@
 #define DEVICE	  "/dev/tpmrm0"
 #define EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
 
-/* Registers a workload may extend: the others are quoted, the kernel's (10), or not ours to use. */
+/* Registers a workload may extend: the others are the boot's, the kernel's (10), or not ours. */
 #define RUNTIME_PCRS (1u << 11 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 16 | 1u << 23)
+
+/* Trustee's verifiers expect every register in the quote. */
+#define ALL_PCRS ((1u << TPM_PCRS) - 1)
+
+enum {
+	QUOTE_TRIES = 5,
+};
 
 struct tee_guest {
 	const struct tee *tee;
@@ -24,13 +31,21 @@ static const char *root_of(const struct tee_guest_config *c)
 	return c->root ? c->root : "";
 }
 
-static bool vtpm_detect(const struct tee_guest_config *c)
+bool vtpm_guest_has_tpm(const struct tee_guest_config *c)
 {
 	AUTO(auto_free) char *path = NULL;
 
 	if (c->tcti)
 		return true;
 	return !failed(str_format(&path, "%s%s", root_of(c), DEVICE)) && file_exists(path);
+}
+
+RESULT vtpm_guest_open(const struct tee_guest_config *c, struct vtpm_tpm **ret_tpm)
+{
+	AUTO(auto_free) char *device = NULL;
+
+	TRY(str_format(&device, "device:%s%s", root_of(c), DEVICE));
+	return vtpm_tpm_open(c->tcti ? c->tcti : device, ret_tpm);
 }
 
 static void vtpm_close(struct tee_guest *g)
@@ -50,28 +65,31 @@ static void closep(struct tee_guest **g)
 static struct err vtpm_open(const struct tee_guest_config *c, struct tee_guest **ret_guest)
 {
 	AUTO(closep) struct tee_guest *g = calloc(1, sizeof(*g));
-	AUTO(auto_free) char *device = NULL;
 
 	if (!g)
 		return err_new(ERR_NOMEM, "vtpm");
 	g->tee = &tee_vtpm;
 	TRY(str_dup(root_of(c), &g->root));
-	TRY(str_format(&device, "device:%s%s", g->root, DEVICE));
-	TRY(vtpm_tpm_open(c->tcti ? c->tcti : device, &g->tpm));
+	TRY(vtpm_guest_open(c, &g->tpm));
 	*ret_guest = TAKE(g);
 	return OK;
 }
 
-static struct err vtpm_bind_initdata(struct tee_guest *g, const struct digest_value *initdata)
+RESULT vtpm_guest_bind(struct vtpm_tpm *t, struct bytes initdata_digest)
 {
 	uint8_t fitted[VTPM_PCR_SIZE], now[VTPM_PCR_SIZE];
 
-	tee_fit_digest(initdata ? digest_bytes(initdata) : BYTES_NONE, fitted, sizeof(fitted));
-	TRY(vtpm_tpm_pcr_read(g->tpm, VTPM_INITDATA_PCR, now));
+	tee_fit_digest(initdata_digest, fitted, sizeof(fitted));
+	TRY(vtpm_tpm_pcr_read(t, VTPM_INITDATA_PCR, now));
 	if (!bytes_is_zero(BYTES_OF(now)))
 		return err_new(ERR_STATE, "PCR %d was extended before initdata was bound",
 			VTPM_INITDATA_PCR);
-	return vtpm_tpm_pcr_extend(g->tpm, VTPM_INITDATA_PCR, fitted);
+	return vtpm_tpm_pcr_extend(t, VTPM_INITDATA_PCR, fitted);
+}
+
+static struct err vtpm_bind_initdata(struct tee_guest *g, const struct digest_value *initdata)
+{
+	return vtpm_guest_bind(g->tpm, initdata ? digest_bytes(initdata) : BYTES_NONE);
 }
 
 static struct err vtpm_hello(struct tee_guest *g, struct json_writer *w)
@@ -156,24 +174,52 @@ static struct err put_ak(struct tee_guest *g, struct json_writer *w)
 	return OK;
 }
 
-static struct err put_quote(struct tee_guest *g, struct bytes report_data, struct json_writer *w)
+/* Nothing that extends a register in between may make quote and values differ. */
+RESULT vtpm_guest_quote(struct vtpm_tpm *t, struct bytes nonce, struct vtpm_guest_quoted *ret)
 {
-	AUTO(buf_done) struct buf attest = BUF_INIT(4096);
-	AUTO(buf_done) struct buf signature = BUF_INIT(4096);
-	uint8_t nonce[VTPM_NONCE], pcrs[TPM_PCRS][VTPM_PCR_SIZE];
+	uint8_t before[TPM_PCRS][VTPM_PCR_SIZE];
 
-	tee_fit_digest(report_data, nonce, sizeof(nonce));
-	TRY(vtpm_tpm_quote(g->tpm, BYTES_OF(nonce), VTPM_QUOTED_PCRS, &attest, &signature));
-	TRY(vtpm_tpm_pcr_read_all(g->tpm, pcrs));
-	jw_key(w, "tpm_quote");
-	jw_object(w);
-	jw_kbase64(w, "signature", buf_bytes(&signature));
-	jw_kbase64(w, "message", buf_bytes(&attest));
+	for (int i = 0; i < QUOTE_TRIES; i++) {
+		buf_clear(&ret->attest);
+		buf_clear(&ret->signature);
+		TRY(vtpm_tpm_pcr_read_all(t, before));
+		TRY(vtpm_tpm_quote(t, nonce, ALL_PCRS, &ret->attest, &ret->signature));
+		TRY(vtpm_tpm_pcr_read_all(t, ret->pcrs));
+		if (bytes_equal(bytes_of(before, sizeof(before)),
+			    bytes_of(ret->pcrs, sizeof(ret->pcrs))))
+			return OK;
+	}
+	return err_new(
+		ERR_PEER, "TPM2_Quote: registers were extended during each of %d", QUOTE_TRIES);
+}
+
+void vtpm_guest_quote_done(struct vtpm_guest_quoted *q)
+{
+	buf_done(&q->attest);
+	buf_done(&q->signature);
+}
+
+void vtpm_guest_put_pcrs(const struct vtpm_guest_quoted *q, struct json_writer *w)
+{
 	jw_key(w, "pcrs");
 	jw_array(w);
 	for (size_t i = 0; i < TPM_PCRS; i++)
-		jw_hex(w, BYTES_OF(pcrs[i]));
+		jw_hex(w, BYTES_OF(q->pcrs[i]));
 	jw_array_end(w);
+}
+
+static struct err put_quote(struct tee_guest *g, struct bytes report_data, struct json_writer *w)
+{
+	AUTO(vtpm_guest_quote_done) struct vtpm_guest_quoted q = VTPM_GUEST_QUOTED_INIT;
+	uint8_t nonce[VTPM_NONCE];
+
+	tee_fit_digest(report_data, nonce, sizeof(nonce));
+	TRY(vtpm_guest_quote(g->tpm, BYTES_OF(nonce), &q));
+	jw_key(w, "tpm_quote");
+	jw_object(w);
+	jw_kbase64(w, "signature", buf_bytes(&q.signature));
+	jw_kbase64(w, "message", buf_bytes(&q.attest));
+	vtpm_guest_put_pcrs(&q, w);
 	jw_object_end(w);
 	return OK;
 }
@@ -203,19 +249,25 @@ static struct err vtpm_evidence(struct tee_guest *g, struct bytes report_data,
 	return buf_end(ret_json, "vtpm evidence");
 }
 
-static struct err vtpm_extend(
-	struct tee_guest *g, unsigned index, const struct digest_value *digest_of_event)
+RESULT vtpm_guest_extend(
+	struct vtpm_tpm *t, unsigned index, const struct digest_value *digest_of_event)
 {
 	if (index >= TPM_PCRS || !(RUNTIME_PCRS >> index & 1))
 		return err_new(ERR_USAGE, "PCR %u is not for runtime measurements", index);
 	if (digest_of_event->n != VTPM_PCR_SIZE)
 		return err_new(ERR_USAGE, "runtime measurement of %zu bytes, not %d",
 			digest_of_event->n, VTPM_PCR_SIZE);
-	return vtpm_tpm_pcr_extend(g->tpm, index, digest_of_event->v);
+	return vtpm_tpm_pcr_extend(t, index, digest_of_event->v);
+}
+
+static struct err vtpm_extend(
+	struct tee_guest *g, unsigned index, const struct digest_value *digest_of_event)
+{
+	return vtpm_guest_extend(g->tpm, index, digest_of_event);
 }
 
 const struct tee_guest_ops vtpm_guest_ops = {
-	.detect = vtpm_detect,
+	.detect = vtpm_guest_has_tpm,
 	.open = vtpm_open,
 	.close = vtpm_close,
 	.bind_initdata = vtpm_bind_initdata,

@@ -1,33 +1,20 @@
-#include "vtpm/vtpm_tpm.h"
+#include "vtpm/vtpm_tpm_internal.h"
 
 #include <stdlib.h>
 
-#include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tcti_device.h>
 #include <tss2/tss2_tcti_swtpm.h>
 
-#include <base/reader.h>
-
-/* TCG EK Credential Profile 2.5, 2.2.1.4 and 7.8 */
-#define EK_HANDLE  0x81010001u
-#define EK_CERT_NV 0x01c00002u
+/* TCG EK Credential Profile 2.5, 7.8; where guest-components look for an enrolled AK */
+#define EK_HANDLE 0x81010001u
+#define AK_HANDLE 0x81010002u
 
 enum {
-	NV_CHUNK = 512, /* every TPM's TPM2_PT_NV_BUFFER_MAX is at least this */
 	MARSHAL_MAX = 4096,
-	EK_RSA_BITS = 2048,
+	RSA_BITS = 2048,
 	PCR_BYTES = 3,
-};
-
-struct vtpm_tpm {
-	TSS2_TCTI_CONTEXT *tcti;
-	ESYS_CONTEXT *esys;
-	ESYS_TR ek, ak;
-	bool own_ek; /* made by us: must be flushed; else it is persistent */
-	TPM2B_PUBLIC ek_public, ak_public;
-	struct buf ek_cert; /* empty until it was read */
 };
 
 /* PolicySecret(TPM_RH_ENDORSEMENT), the policy of template L-1 (profile B.3.3). */
@@ -42,12 +29,12 @@ static const TPM2B_SENSITIVE_CREATE no_sensitive;
 static const TPM2B_DATA no_outside_info;
 static const TPML_PCR_SELECTION no_creation_pcrs;
 
-static void esys_freep(void *p)
+void esys_freep(void *p)
 {
 	Esys_Free(*(void **)p);
 }
 
-static struct err tpm_result(TSS2_RC rc, const char *call)
+struct err tpm_result(TSS2_RC rc, const char *call)
 {
 	if (rc == TSS2_RC_SUCCESS)
 		return OK;
@@ -102,7 +89,7 @@ RESULT vtpm_tpm_open(const char *conf, struct vtpm_tpm **ret_tpm)
 
 static void flush_keys(struct vtpm_tpm *t)
 {
-	if (t->ak != ESYS_TR_NONE)
+	if (t->ak != ESYS_TR_NONE && t->own_ak)
 		(void)Esys_FlushContext(t->esys, t->ak);
 	if (t->ek != ESYS_TR_NONE && t->own_ek)
 		(void)Esys_FlushContext(t->esys, t->ek);
@@ -129,98 +116,23 @@ void vtpm_tpm_freep(struct vtpm_tpm **t)
 	vtpm_tpm_free(*t);
 }
 
-/* ---- endorsement key and certificate ---- */
-static struct err handle_exists(struct vtpm_tpm *t, TPM2_HANDLE handle, bool *ret_exists)
-{
-	AUTO(esys_freep) TPMS_CAPABILITY_DATA *data = NULL;
-	TPMI_YES_NO more;
-
-	TRY(tpm_result(Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-			       TPM2_CAP_HANDLES, handle, 1, &more, &data),
-		"TPM2_GetCapability"));
-	*ret_exists = data->data.handles.count > 0 && data->data.handles.handle[0] == handle;
-	return OK;
-}
-
-static struct err nv_read(struct vtpm_tpm *t, ESYS_TR nv, size_t n, struct buf *out)
-{
-	for (size_t at = 0; at < n;) {
-		AUTO(esys_freep) TPM2B_MAX_NV_BUFFER *part = NULL;
-		size_t want = n - at < NV_CHUNK ? n - at : NV_CHUNK;
-
-		TRY(tpm_result(Esys_NV_Read(t->esys, nv, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-				       ESYS_TR_NONE, (uint16_t)want, (uint16_t)at, &part),
-			"TPM2_NV_Read"));
-		if (part->size != want)
-			return err_new(
-				ERR_PEER, "TPM2_NV_Read: %u bytes for %zu", part->size, want);
-		buf_put(out, bytes_of(part->buffer, part->size));
-		at += want;
-	}
-	return buf_end(out, "EK certificate");
-}
-
-/* The index may be larger than the certificate: the DER length decides. */
-static struct err cut_to_der(struct bytes nv, struct buf *ret_der)
-{
-	struct reader r = rd_of(nv);
-
-	uint16_t tag = rd_be16(&r); /* SEQUENCE, two length bytes: any certificate's size */
-	uint16_t n = rd_be16(&r);
-	(void)rd_take(&r, n);
-	if (!rd_ok(&r) || tag != 0x3082)
-		return err_new(ERR_FORMAT, "EK certificate in NV index 0x%08x: no certificate",
-			EK_CERT_NV);
-	buf_put(ret_der, bytes_of(nv.p, 4u + n));
-	return buf_end(ret_der, "EK certificate");
-}
-
-static struct err read_ek_cert(struct vtpm_tpm *t)
-{
-	AUTO(esys_freep) TPM2B_NV_PUBLIC *info = NULL;
-	AUTO(esys_freep) TPM2B_NAME *name = NULL;
-	AUTO(buf_done) struct buf raw = BUF_INIT(UINT16_MAX);
-	ESYS_TR nv = ESYS_TR_NONE;
-	bool exists;
-
-	TRY(handle_exists(t, EK_CERT_NV, &exists));
-	if (!exists)
-		return err_new(ERR_NOT_FOUND, "the TPM has no EK certificate in NV index 0x%08x",
-			EK_CERT_NV);
-	TRY(tpm_result(Esys_TR_FromTPMPublic(
-			       t->esys, EK_CERT_NV, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &nv),
-		"TPM2_NV_ReadPublic"));
-	TSS2_RC rc = Esys_NV_ReadPublic(
-		t->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &info, &name);
-	struct err e = tpm_result(rc, "TPM2_NV_ReadPublic");
-	if (!failed(e))
-		e = nv_read(t, nv, info->nvPublic.dataSize, &raw);
-	(void)Esys_TR_Close(t->esys, &nv);
-	TRY(e);
-	return cut_to_der(buf_bytes(&raw), &t->ek_cert);
-}
-
-RESULT vtpm_tpm_ek_cert(struct vtpm_tpm *t, struct buf *ret_der)
-{
-	if (t->ek_cert.n == 0)
-		TRY(read_ek_cert(t));
-	buf_put(ret_der, buf_bytes(&t->ek_cert));
-	return buf_end(ret_der, "EK certificate");
-}
-
-static struct err ek_persistent(struct vtpm_tpm *t)
+/* ---- endorsement key ---- */
+static struct err persistent_key(
+	struct vtpm_tpm *t, TPM2_HANDLE handle, ESYS_TR *ret_key, TPM2B_PUBLIC *ret_public)
 {
 	AUTO(esys_freep) TPM2B_PUBLIC *pub = NULL;
 	AUTO(esys_freep) TPM2B_NAME *name = NULL;
 	AUTO(esys_freep) TPM2B_NAME *qualified = NULL;
+	ESYS_TR key = ESYS_TR_NONE;
 
-	TRY(tpm_result(Esys_TR_FromTPMPublic(t->esys, EK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE,
-			       ESYS_TR_NONE, &t->ek),
+	TRY(tpm_result(Esys_TR_FromTPMPublic(
+			       t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &key),
 		"TPM2_ReadPublic"));
-	TRY(tpm_result(Esys_ReadPublic(t->esys, t->ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-			       &pub, &name, &qualified),
+	TRY(tpm_result(Esys_ReadPublic(t->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub,
+			       &name, &qualified),
 		"TPM2_ReadPublic"));
-	t->ek_public = *pub;
+	*ret_key = key;
+	*ret_public = *pub;
 	return OK;
 }
 
@@ -239,9 +151,9 @@ static struct err ek_create(struct vtpm_tpm *t)
 				.symmetric = { .algorithm = TPM2_ALG_AES, .keyBits.aes = 128,
 					.mode.aes = TPM2_ALG_CFB },
 				.scheme.scheme = TPM2_ALG_NULL,
-				.keyBits = EK_RSA_BITS,
+				.keyBits = RSA_BITS,
 			},
-			.unique.rsa.size = EK_RSA_BITS / 8,
+			.unique.rsa.size = RSA_BITS / 8,
 		},
 	};
 	AUTO(esys_freep) TPM2B_PUBLIC *pub = NULL;
@@ -261,8 +173,8 @@ static struct err need_ek(struct vtpm_tpm *t)
 
 	if (t->ek != ESYS_TR_NONE)
 		return OK;
-	TRY(handle_exists(t, EK_HANDLE, &exists));
-	return exists ? ek_persistent(t) : ek_create(t);
+	TRY(vtpm_tpm_has(t, EK_HANDLE, &exists));
+	return exists ? persistent_key(t, EK_HANDLE, &t->ek, &t->ek_public) : ek_create(t);
 }
 
 /* ---- policy session of the EK ---- */
@@ -301,20 +213,20 @@ static struct err session_start(struct vtpm_tpm *t, struct session *ret_session)
 static struct err ak_create(
 	struct vtpm_tpm *t, TPM2B_PRIVATE **ret_private, TPM2B_PUBLIC **ret_public)
 {
+	/* RSASSA with SHA-256: the one scheme that every verifier of Trustee's "tpm" knows. */
 	const TPM2B_PUBLIC template = {
 		.publicArea = {
-			.type = TPM2_ALG_ECC,
+			.type = TPM2_ALG_RSA,
 			.nameAlg = TPM2_ALG_SHA256,
 			.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
 				TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
 				TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED |
 				TPMA_OBJECT_SIGN_ENCRYPT,
-			.parameters.eccDetail = {
+			.parameters.rsaDetail = {
 				.symmetric.algorithm = TPM2_ALG_NULL,
-				.scheme = { .scheme = TPM2_ALG_ECDSA,
-					.details.ecdsa.hashAlg = TPM2_ALG_SHA256 },
-				.curveID = TPM2_ECC_NIST_P256,
-				.kdf.scheme = TPM2_ALG_NULL,
+				.scheme = { .scheme = TPM2_ALG_RSASSA,
+					.details.rsassa.hashAlg = TPM2_ALG_SHA256 },
+				.keyBits = RSA_BITS,
 			},
 		},
 	};
@@ -327,20 +239,35 @@ static struct err ak_create(
 		"TPM2_Create of the AK");
 }
 
+RESULT vtpm_tpm_use_ak(struct vtpm_tpm *t, uint32_t handle)
+{
+	bool exists;
+
+	TRY(vtpm_tpm_has(t, handle, &exists));
+	if (!exists)
+		return err_new(ERR_NOT_FOUND, "the TPM has no key at handle 0x%08x", handle);
+	return persistent_key(t, handle, &t->ak, &t->ak_public);
+}
+
 static struct err need_ak(struct vtpm_tpm *t)
 {
 	AUTO(esys_freep) TPM2B_PRIVATE *private_part = NULL;
 	AUTO(esys_freep) TPM2B_PUBLIC *public_part = NULL;
 	AUTO(session_end) struct session s = { 0 };
+	bool enrolled;
 
 	if (t->ak != ESYS_TR_NONE)
 		return OK;
+	TRY(vtpm_tpm_has(t, AK_HANDLE, &enrolled));
+	if (enrolled)
+		return vtpm_tpm_use_ak(t, AK_HANDLE);
 	TRY(need_ek(t));
 	TRY(ak_create(t, &private_part, &public_part));
 	TRY(session_start(t, &s));
 	TRY(tpm_result(Esys_Load(t->esys, t->ek, s.handle, ESYS_TR_NONE, ESYS_TR_NONE, private_part,
 			       public_part, &t->ak),
 		"TPM2_Load of the AK"));
+	t->own_ak = true;
 	t->ak_public = *public_part;
 	return OK;
 }

@@ -18,7 +18,9 @@ struct tee_guest; /* an open driver; its first member is its struct tee row */
 struct tee_guest_config {
 	const char
 		*root; /* where devices and sysfs are found: "" in a guest, a directory in tests */
-	const char *tcti; /* vtpm: TCTI string, NULL: "device:<root>/dev/tpmrm0" */
+	const char *tcti; /* vtpm, az-*: TCTI string, NULL: "device:<root>/dev/tpmrm0" */
+	const char *imds; /* az-*: metadata service, NULL: Azure's "http://169.254.169.254" */
+	unsigned azure_timeout_ms; /* az-*: of each answer by paravisor or service, 0: 10 s */
 };
 
 struct tee_guest_ops {

@@ -33,7 +33,7 @@ static bool can_bind(unsigned port)
 }
 
 /* The TCTI takes the port after the command port for control. */
-static unsigned free_port_pair(void)
+unsigned swtpm_free_ports(void)
 {
 	for (;;) {
 		uint8_t r[2];
@@ -124,7 +124,7 @@ void swtpm_start(struct swtpm *t, const char *name, const char *ca_name)
 	assert_ok(process_run_ok(setup, BYTES_NONE, &out));
 	load_ca(ca, &t->ca);
 
-	unsigned port = free_port_pair();
+	unsigned port = t->port = swtpm_free_ports();
 	(void)snprintf(state, sizeof(state), "dir=%s", dir);
 	(void)snprintf(server, sizeof(server), "type=tcp,port=%u,bindaddr=127.0.0.1", port);
 	(void)snprintf(ctrl, sizeof(ctrl), "type=tcp,port=%u,bindaddr=127.0.0.1", port + 1);

@@ -196,15 +196,24 @@ static void make_quote(struct azure_gen *g)
 		buf_bytes(&g->message), &g->signature));
 }
 
+static void empty(struct buf *b)
+{
+	buf_done(b);
+	*b = BUF_INIT(GEN_MAX);
+}
+
+void azure_gen_make_hcl(struct azure_gen *g)
+{
+	empty(&g->hcl);
+	empty(&g->td_quote);
+	make_hcl(g);
+}
+
 void azure_gen_make(struct azure_gen *g)
 {
-	struct buf *all[] = { &g->hcl, &g->message, &g->signature, &g->td_quote };
-
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		buf_done(all[i]);
-		*all[i] = BUF_INIT(GEN_MAX);
-	}
-	make_hcl(g);
+	azure_gen_make_hcl(g);
+	empty(&g->message);
+	empty(&g->signature);
 	make_quote(g);
 }
 

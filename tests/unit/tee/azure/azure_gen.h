@@ -49,6 +49,8 @@ void azure_gen_done(struct azure_gen *g);
 void azure_gen_bind_initdata(struct azure_gen *g, struct bytes digest);
 /* HCL report, quote and TD quote, from the values above. */
 void azure_gen_make(struct azure_gen *g);
+/* The HCL report (and TD quote) alone; the AK may be a public key then. */
+void azure_gen_make_hcl(struct azure_gen *g);
 /* What the guest sends of them. */
 void azure_gen_json(const struct azure_gen *g, struct buf *ret_json);
 /* Raw: the HCL report with parts, quote apart. */

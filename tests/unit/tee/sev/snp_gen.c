@@ -322,11 +322,17 @@ static void good_report(struct snp_gen *g, unsigned version)
 	}
 }
 
+static int64_t valid_at = SNP_GEN_NOW;
+
+void snp_gen_at(int64_t now)
+{
+	valid_at = now;
+}
+
 void snp_gen_init(struct snp_gen *g, unsigned version, enum snp_product product, bool vlek)
 {
 	static const uint8_t parts[] = { 1, 4, 0, 24, 219 };
-	const struct snp_gen_times year = { SNP_GEN_NOW - SNP_GEN_YEAR,
-		SNP_GEN_NOW + SNP_GEN_YEAR };
+	const struct snp_gen_times year = { valid_at - SNP_GEN_YEAR, valid_at + SNP_GEN_YEAR };
 
 	*g = (struct snp_gen){
 		.crl = BUF_INIT(DER_MAX),

@@ -48,6 +48,8 @@ struct snp_gen {
 	uint8_t patch;
 };
 
+/* For tests with the clock of a real program: what is made later is valid now instead. */
+void snp_gen_at(int64_t now);
 /* Everything good. `version` of the report, 2 to 5. */
 void snp_gen_init(struct snp_gen *g, unsigned version, enum snp_product product, bool vlek);
 void snp_gen_done(struct snp_gen *g);

@@ -21,8 +21,8 @@ struct tdx_gen_collateral tdx_gen_collateral(bool tdx)
 {
 	return (struct tdx_gen_collateral){
 		.tdx = tdx,
-		.issued = TDX_GEN_NOW - 3600,
-		.next_update = TDX_GEN_NOW + 30 * 86400,
+		.issued = tdx_gen_time() - 3600,
+		.next_update = tdx_gen_time() + 30 * 86400,
 		.eval_num = 17,
 		.status = "UpToDate",
 		.module_status = "UpToDate",

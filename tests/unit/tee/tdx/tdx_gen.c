@@ -11,6 +11,18 @@ enum {
 
 #define OID_SGX "\x2a\x86\x48\x86\xf8\x4d\x01\x0d\x01" /* 1.2.840.113741.1.13.1 */
 
+static int64_t valid_at = TDX_GEN_NOW;
+
+void tdx_gen_at(int64_t now)
+{
+	valid_at = now;
+}
+
+int64_t tdx_gen_time(void)
+{
+	return valid_at;
+}
+
 /* ---- the extension of the PCK certificate ---- */
 static void put_der(struct buf *out, uint8_t tag, struct bytes contents)
 {
@@ -117,8 +129,8 @@ static struct x509 *make(struct x509_make m)
 	struct x509_list made = { 0 };
 
 	if (m.not_after == 0) {
-		m.not_before = TDX_GEN_NOW - TDX_GEN_YEAR;
-		m.not_after = TDX_GEN_NOW + TDX_GEN_YEAR;
+		m.not_before = tdx_gen_time() - TDX_GEN_YEAR;
+		m.not_after = tdx_gen_time() + TDX_GEN_YEAR;
 	}
 	assert_ok(x509_make(&m, &pem));
 	assert_ok(x509_list_parse(buf_bytes(&pem), &made));
@@ -185,7 +197,7 @@ void tdx_gen_init(struct tdx_gen *g)
 		.issuer = g->root,
 		.issuer_key = g->root_key,
 	});
-	tdx_gen_pck(g, TDX_GEN_NOW - TDX_GEN_YEAR, TDX_GEN_NOW + TDX_GEN_YEAR);
+	tdx_gen_pck(g, tdx_gen_time() - TDX_GEN_YEAR, tdx_gen_time() + TDX_GEN_YEAR);
 	assert_ok(x509_copy(g->root, &g->anchors.vendor.v[0]));
 	g->anchors.vendor.n = 1;
 }

@@ -24,6 +24,9 @@ struct tdx_gen {
 	struct tee_anchors anchors; /* vendor: the root */
 };
 
+/* For tests with the clock of a real program: what is made later is valid now instead. */
+void tdx_gen_at(int64_t now);
+int64_t tdx_gen_time(void);
 /* PCK by the Platform CA with the values of tdx_gen_info(). */
 void tdx_gen_init(struct tdx_gen *g);
 void tdx_gen_done(struct tdx_gen *g);
