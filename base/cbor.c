@@ -165,6 +165,14 @@ bool cbor_int(const struct cbor *item, int64_t *ret_v)
 	return true;
 }
 
+bool cbor_bool(const struct cbor *item, bool *ret_v)
+{
+	if (item->type != CBOR_SIMPLE || item->v == SIMPLE_NULL)
+		return false;
+	*ret_v = item->v != SIMPLE_FALSE;
+	return true;
+}
+
 bool cbor_is_text(const struct cbor *item, const char *s)
 {
 	return item->type == CBOR_TEXT && bytes_equal(item->s, bytes_str(s));

@@ -39,6 +39,8 @@ void cbor_next(struct reader *r, struct cbor *ret_item);
 bool cbor_get(const struct cbor *map, int64_t key, struct cbor *ret_value);
 /* The item is an integer that fits. */
 bool cbor_int(const struct cbor *item, int64_t *ret_v);
+/* The item is true or false. */
+bool cbor_bool(const struct cbor *item, bool *ret_v);
 /* The item is this text. */
 bool cbor_is_text(const struct cbor *item, const char *s);
 
