@@ -1,12 +1,15 @@
 /* sealpod run: a container in a confidential guest, in the foreground. */
 #include "commands.h"
 #include "run_defaults.h"
+#include "run_protection.h"
 #include "run_show.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include <base/encode.h>
 #include <base/file.h>
+#include <runtime/host_probe.h>
 #include <runtime/pod.h>
 #include <runtime/pod_initdata.h>
 #include <sys/stat.h>
@@ -22,6 +25,7 @@ struct run_options {
 	struct strv env;
 	const char *net, *name, *container, *kernel, *initrd, *append, *firmware, *accel;
 	const char *arch, *run_dir, *state_dir;
+	struct run_protection protection;
 	bool interactive, debug, quiet, print_append;
 };
 
@@ -35,7 +39,7 @@ struct run_options {
 #define FLAG_ROW(text, short, member, what) ROW(text, short, member, CLI_FLAG, .help = (what))
 
 static const struct cli_option options[] = {
-	ROW("platform", 0, platform, CLI_CHOICE, .choices = "vtpm|none",
+	ROW("platform", 0, platform, CLI_CHOICE, .choices = "tdx|snp|sev|sev-es|se|vtpm|none",
 		.help = "what protects the guest (vtpm)"),
 	ROW("arch", 0, arch, CLI_CHOICE, .choices = "x86_64|s390x",
 		.help = "architecture of the guest (the kernel's)"),
@@ -65,7 +69,17 @@ static const struct cli_option options[] = {
 	FLAG_ROW("debug", 0, debug, "the shipped command line that shows kernel messages"),
 	FLAG_ROW("print-append", 0, print_append,
 		"print the kernel command line that would be used, and end"),
-	FILE_ROW("firmware", firmware, "OVMF_CODE image"),
+	FILE_ROW("firmware", firmware, "OVMF_CODE image; snp, sev, sev-es, tdx: the whole image"),
+	ROW("policy", 0, protection.policy, CLI_STRING, .value = "BITS",
+		.help = "snp, sev, sev-es: guest policy, 0x... or decimal"),
+	FILE_ROW("id-block", protection.id_block, "snp: ID block, raw or base64"),
+	FILE_ROW("id-auth", protection.id_auth, "snp: its authentication, raw or base64"),
+	FILE_ROW("session", protection.session, "sev, sev-es: the owner's launch session"),
+	FILE_ROW("dh-cert", protection.dh_cert, "sev, sev-es: the owner's certificate"),
+	ROW("cpu-model", 0, protection.cpu_model, CLI_STRING, .value = "NAME",
+		.help = "snp, sev, sev-es: QEMU's name of the processor (EPYC-v4, EPYC-v3)"),
+	ROW("quote-socket", 0, protection.quote_socket, CLI_STRING, .value = "ADDRESS",
+		.help = "tdx: who makes quotes, unix:///PATH or vsock://CID:PORT"),
 	ROW("accel", 0, accel, CLI_CHOICE, .choices = "auto|kvm|tcg",
 		.help = "hardware or software emulation (auto)"),
 	ROW("timeout", 0, timeout, CLI_U64, .value = "SECONDS", .max = TIMEOUT_MAX_S,
@@ -156,43 +170,85 @@ static RESULT load_initdata(
 	return file_read(o->initdata, toml);
 }
 
-static RESULT print_digest(const struct run_options *o, struct bytes toml)
+static RESULT print_digest(
+	const struct run_options *o, const struct vm_platform *platform, struct bytes toml)
 {
 	struct digest_value d;
 	char hex[2 * DIGEST_MAX + 1];
 
 	TRY(initdata_digest(toml, &d));
 	hex_to(digest_bytes(&d), hex);
-	if (!o->quiet)
-		(void)fprintf(stderr, "initdata %s %s\n", digest_name(d.alg), hex);
+	if (o->quiet)
+		return OK;
+	(void)fprintf(stderr, "initdata %s %s\n", digest_name(d.alg), hex);
+	if (platform->hardware && !platform->initdata_size)
+		(void)fprintf(stderr,
+			"the launch of platform %s has no field for it: evidence does not show "
+			"it\n",
+			platform->name);
 	return OK;
 }
 
 /* Files that the defaults name; the run borrows them. */
 struct run_files {
-	char *kernel, *initrd, *vars;
+	char *kernel, *initrd, *firmware, *vars;
 };
 
 static void run_files_done(struct run_files *f)
 {
 	free(f->kernel);
 	free(f->initrd);
+	free(f->firmware);
 	free(f->vars);
 }
 
-static RESULT find_files(const struct run_options *o, const struct run_config *c,
-	const char *firmware, struct run_files *f)
+static RESULT find_firmware(
+	const struct run_options *o, const struct run_config *c, struct run_files *f)
+{
+	AUTO(buf_done) struct buf path = BUF_INIT(PATH_MAX);
+
+	if (c->platform->firmware == VM_FIRMWARE_NONE)
+		return o->firmware ? err_new(ERR_USAGE, "platform %s boots without firmware",
+					     c->platform->name)
+				   : OK;
+	if (!o->firmware)
+		TRY(host_firmware("", c->platform, &path));
+	TRY(str_dup(o->firmware ? o->firmware : buf_cstr(&path), &f->firmware));
+	return c->platform->firmware == VM_FIRMWARE_FLASH ? run_firmware_vars(f->firmware, &f->vars)
+							  : OK;
+}
+
+static RESULT find_files(
+	const struct run_options *o, const struct run_config *c, struct run_files *f)
 {
 	AUTO(auto_free) char *dir = NULL;
+	bool sealed = c->platform->sealed;
 
-	if (c->platform->firmware)
-		TRY(run_firmware_vars(firmware, &f->vars));
-	if (!o->kernel || !o->initrd) {
-		TRY(run_guest_dir(c->arch, &dir));
-		TRY(path_join(dir, "vmlinuz", &f->kernel));
-		TRY(path_join(dir, "initrd", &f->initrd));
-	}
-	return OK;
+	TRY(find_firmware(o, c, f));
+	if (sealed && (o->initrd || o->append || o->debug))
+		return err_new(ERR_USAGE,
+			"platform %s: initrd and command line are inside of the image --kernel",
+			c->platform->name);
+	if (sealed && !o->kernel)
+		return err_new(
+			ERR_USAGE, "platform %s: no image given (--kernel)", c->platform->name);
+	if (o->kernel && (o->initrd || sealed))
+		return OK;
+	TRY(run_guest_dir(c->arch, &dir));
+	TRY(path_join(dir, "vmlinuz", &f->kernel));
+	return path_join(dir, "initrd", &f->initrd);
+}
+
+/* The first thing a user must hear is that this host cannot do it. */
+static RESULT check_host(const struct run_options *o, struct run_config *c)
+{
+	const struct host_question q = {
+		.platform = c->platform,
+		.firmware = o->firmware,
+		.quote_socket = o->protection.quote_socket,
+	};
+
+	return c->platform->hardware ? host_prepare(&q, &c->protection) : OK;
 }
 
 static RESULT choose_machine(const struct run_options *o, struct run_config *c)
@@ -200,11 +256,19 @@ static RESULT choose_machine(const struct run_options *o, struct run_config *c)
 	const char *why = NULL;
 
 	TRY(vm_platform_find(or_default(o->platform, "vtpm"), &c->platform));
+	TRY(run_protection_read(&o->protection, &c->protection));
+	TRY(check_host(o, c));
 	TRY(run_arch(o->arch, o->kernel, c->platform->archs, &c->arch));
-	TRY(vm_accel_choose(c->arch, or_default(o->accel, "auto"), &c->accel, &why));
+	TRY(vm_accel_choose(c->arch, or_default(o->accel, c->platform->hardware ? "kvm" : "auto"),
+		&c->accel, &why));
 	if (why && !o->quiet)
 		(void)fprintf(stderr, "software emulation (TCG): %s; the guest runs slowly\n", why);
-	return OK;
+	const struct vm_config intended = {
+		.arch = c->arch,
+		.accel = c->accel,
+		.protection = c->protection,
+	};
+	return vm_check(c->platform, &intended);
 }
 
 static void print_result(const struct run_result *r, const struct cli_args *args)
@@ -241,7 +305,7 @@ static RESULT fill_config(const struct run_options *o, const struct cli_args *ar
 	c->kernel = or_default(o->kernel, f->kernel);
 	c->initrd = or_default(o->initrd, f->initrd);
 	c->append = append(o, c->arch);
-	c->firmware = or_default(o->firmware, run_firmware());
+	c->firmware = f->firmware;
 	c->firmware_vars = f->vars;
 	c->net_user = !str_equal(or_default(o->net, "user"), "none");
 	c->name = o->name;
@@ -267,10 +331,10 @@ static RESULT run_image(const struct run_options *o, const struct cli_args *args
 	struct run_config c = { .progress = run_show_progress, .arg = &show };
 
 	TRY(choose_machine(o, &c));
-	TRY(find_files(o, &c, or_default(o->firmware, run_firmware()), &files));
+	TRY(find_files(o, &c, &files));
 	TRY(load_initdata(o, args, &toml));
 	TRY(fill_config(o, args, &files, &c));
-	TRY(print_digest(o, buf_bytes(&toml)));
+	TRY(print_digest(o, c.platform, buf_bytes(&toml)));
 	c.initdata = buf_bytes(&toml);
 	struct err e = run_pod(&c, &result);
 	run_show_clear(&show);

@@ -74,19 +74,6 @@ RESULT run_arch(const char *want, const char *kernel, unsigned archs, enum vm_ar
 	return OK;
 }
 
-const char *run_firmware(void)
-{
-	static const char *const places[] = { "/usr/share/OVMF/OVMF_CODE_4M.fd",
-		"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-		"/usr/share/qemu/ovmf-x86_64-code.bin" };
-
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		if (file_exists(places[i]))
-			return places[i];
-	}
-	return places[0];
-}
-
 RESULT run_firmware_vars(const char *firmware, char **ret_path)
 {
 	static const char *const pairs[][2] = { { "CODE", "VARS" }, { "code", "vars" } };

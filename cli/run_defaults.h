@@ -11,7 +11,5 @@ RESULT run_guest_dir(enum vm_arch arch, char **ret_dir);
  * in struct vm_platform). Either may be NULL. ERR_USAGE when the kernel is for another one.
  */
 RESULT run_arch(const char *want, const char *kernel, unsigned archs, enum vm_arch *ret_arch);
-/* The first of OVMF's usual places that exists. */
-const char *run_firmware(void);
 /* The variables that belong to a firmware: CODE in its name becomes VARS. ERR_USAGE. */
 RESULT run_firmware_vars(const char *firmware, char **ret_path);

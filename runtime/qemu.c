@@ -51,23 +51,37 @@ RESULT qemu_escape(const char *value, char **ret_text)
 	return bytes_to_str(buf_bytes(&b), ret_text);
 }
 
-static RESULT base_argv(const struct vm_config *c, struct strv *argv)
+/* Type and model, and what the platform adds to both. */
+static RESULT machine_argv(
+	const struct vm_platform *p, const struct vm_config *c, struct strv *argv)
+{
+	const struct vm_arch_info *arch = vm_arch_info(c->arch);
+	bool kvm = c->accel == VM_ACCEL_KVM;
+	const char *model = c->protection.cpu_model ? c->protection.cpu_model : p->cpu_model;
+
+	TRY(qemu_optionf(argv, "-machine", "%s,accel=%s%s", arch->machine, kvm ? "kvm" : "tcg",
+		p->machine ? p->machine : ""));
+	for (size_t i = 0; i < arch->n_options; i++)
+		TRY(qemu_option(argv, arch->options[i][0], arch->options[i][1]));
+	if (p->cpu)
+		return qemu_option(argv, "-cpu", p->cpu);
+	if (model)
+		return qemu_optionf(argv, "-cpu", "%s,pmu=off," QEMU_CPU_ADDRESS, model);
+	return qemu_option(argv, "-cpu", kvm ? arch->cpu_kvm : arch->cpu_tcg);
+}
+
+static RESULT base_argv(const struct vm_platform *p, const struct vm_config *c, struct strv *argv)
 {
 	static const char *const fixed[] = { "-nodefaults", "-no-user-config", "-nographic",
 		"-no-reboot" };
-	const struct vm_arch_info *arch = vm_arch_info(c->arch);
-	bool kvm = c->accel == VM_ACCEL_KVM;
 
-	TRY(strv_add(argv, arch->qemu));
+	TRY(strv_add(argv, vm_arch_info(c->arch)->qemu));
 	TRY(qemu_optionf(argv, "-name", "sealpod-%s", c->id));
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		TRY(strv_add(argv, fixed[i]));
 	TRY(qemu_option(argv, "-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
-	TRY(qemu_optionf(argv, "-machine", "%s,accel=%s", arch->machine, kvm ? "kvm" : "tcg"));
-	for (size_t i = 0; i < arch->n_options; i++)
-		TRY(qemu_option(argv, arch->options[i][0], arch->options[i][1]));
-	TRY(qemu_option(argv, "-cpu", kvm ? arch->cpu_kvm : arch->cpu_tcg));
+	TRY(machine_argv(p, c, argv));
 	TRY(qemu_optionf(argv, "-smp", "%llu", (unsigned long long)c->cpus));
 	TRY(qemu_optionf(argv, "-m", "%lluM", (unsigned long long)c->memory_mib));
 	TRY(qemu_option(argv, "-rtc", "base=utc,clock=host"));
@@ -125,14 +139,15 @@ RESULT vm_argv(const struct vm_platform *p, const struct vm_config *c, struct st
 {
 	AUTO(strv_done) struct strv argv = { 0 };
 
-	if (!(p->archs & 1u << c->arch))
-		return err_new(ERR_UNSUPPORTED, "platform '%s' does not exist on %s", p->name,
-			vm_arch_info(c->arch)->name);
-	TRY(base_argv(c, &argv));
-	TRY(p->argv(c, &argv));
+	TRY(vm_check(p, c));
+	TRY(base_argv(p, c, &argv));
+	if (p->argv)
+		TRY(p->argv(p, c, &argv));
 	TRY(qemu_option(&argv, "-kernel", c->kernel));
-	TRY(qemu_option(&argv, "-initrd", c->initrd));
-	TRY(qemu_option(&argv, "-append", c->append));
+	if (!p->sealed) {
+		TRY(qemu_option(&argv, "-initrd", c->initrd));
+		TRY(qemu_option(&argv, "-append", c->append));
+	}
 	TRY(devices_argv(c, &argv));
 	*ret_argv = argv;
 	argv = (struct strv){ 0 };

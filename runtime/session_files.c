@@ -73,12 +73,15 @@ static RESULT need_file(const char *path, const char *what)
 
 static RESULT check_files(const struct run_config *c)
 {
+	enum vm_firmware firmware = c->platform->firmware;
+
 	TRY(need_file(c->kernel, "guest kernel"));
-	TRY(need_file(c->initrd, "guest initrd"));
-	if (!c->platform->firmware)
-		return OK;
-	TRY(need_file(c->firmware, "firmware"));
-	return need_file(c->firmware_vars, "firmware variables");
+	if (!c->platform->sealed)
+		TRY(need_file(c->initrd, "guest initrd"));
+	if (firmware != VM_FIRMWARE_NONE)
+		TRY(need_file(c->firmware, "firmware"));
+	return firmware == VM_FIRMWARE_FLASH ? need_file(c->firmware_vars, "firmware variables")
+					     : OK;
 }
 
 struct launch_paths {
@@ -99,7 +102,7 @@ static RESULT make_files(struct session *s, struct launch_paths *p)
 
 	if (c->initdata.n)
 		TRY(write_initdata(s, &p->initdata));
-	if (c->platform->firmware)
+	if (c->platform->firmware == VM_FIRMWARE_FLASH)
 		TRY(copy_vars(s, &p->vars));
 	TRY(path_join(c->state_dir, "tpm-ca", &p->ca));
 	return str_dup(s->pod.dir, &p->dir);
@@ -109,8 +112,11 @@ RESULT session_prepare(struct session *s, struct vm_launch *ret_launch)
 {
 	AUTO(launch_paths_done) struct launch_paths p = { 0 };
 	const struct run_config *c = s->config;
+	struct vm_protection protection = c->protection;
 
 	TRY(check_files(c));
+	if (c->initdata.n && c->platform->initdata_size)
+		TRY(initdata_digest(c->initdata, &protection.initdata));
 	TRY(pod_create(c->run_dir, c->name, &s->pod));
 	TRY(describe(s));
 	TRY(session_save(s));
@@ -128,6 +134,7 @@ RESULT session_prepare(struct session *s, struct vm_launch *ret_launch)
 			.append = c->append,
 			.firmware = c->firmware,
 			.firmware_vars = TAKE(p.vars),
+			.protection = protection,
 			.initdata = TAKE(p.initdata),
 			.net_user = c->net_user,
 		},

@@ -6,7 +6,13 @@
 
 #include <base/file.h>
 
-static const struct vm_platform *const platforms[] = { &vm_vtpm, &vm_none };
+static const struct vm_platform *const platforms[] = { &vm_tdx, &vm_snp, &vm_sev, &vm_sev_es,
+	&vm_se, &vm_vtpm, &vm_none };
+
+const struct vm_platform *vm_platform_at(size_t i)
+{
+	return i < ARRAY_LEN(platforms) ? platforms[i] : NULL;
+}
 
 RESULT vm_platform_find(const char *name, const struct vm_platform **ret_platform)
 {
@@ -19,8 +25,7 @@ RESULT vm_platform_find(const char *name, const struct vm_platform **ret_platfor
 		}
 		buf_printf(&known, "%s%s", i ? ", " : "", platforms[i]->name);
 	}
-	return err_new(
-		ERR_UNSUPPORTED, "platform '%s' (this host has: %s)", name, buf_cstr(&known));
+	return err_new(ERR_UNSUPPORTED, "platform '%s' (known: %s)", name, buf_cstr(&known));
 }
 
 /* One word of a line of cpuinfo; other lines may hold anything. */
@@ -38,36 +43,29 @@ static bool flags_have(struct bytes line, const char *flag)
 	return false;
 }
 
-/* The lines of x86 and of s390 that list what the processor can do. */
-static bool line_has_kvm(struct bytes line)
+bool vm_cpuinfo_has(struct bytes cpuinfo, const char *key, const char *word)
 {
-	static const struct {
-		const char *key, *flag;
-	} kinds[] = { { "flags", "vmx" }, { "flags", "svm" }, { "features", "sie" } };
+	struct bytes start = bytes_str(key);
+	size_t at = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		struct bytes key = bytes_str(kinds[i].key);
+	while (at < cpuinfo.n) {
+		const uint8_t *end = memchr(cpuinfo.p + at, '\n', cpuinfo.n - at);
+		size_t n = end ? (size_t)(end - (cpuinfo.p + at)) : cpuinfo.n - at;
+		struct bytes line = bytes_of(cpuinfo.p + at, n);
 
-		if (line.n >= key.n && bytes_equal(bytes_of(line.p, key.n), key) &&
-			flags_have(line, kinds[i].flag))
+		if (n >= start.n && bytes_equal(bytes_of(line.p, start.n), start) &&
+			flags_have(line, word))
 			return true;
+		at += n + 1;
 	}
 	return false;
 }
 
 bool vm_cpuinfo_has_kvm(struct bytes cpuinfo)
 {
-	size_t at = 0;
-
-	while (at < cpuinfo.n) {
-		const uint8_t *end = memchr(cpuinfo.p + at, '\n', cpuinfo.n - at);
-		size_t n = end ? (size_t)(end - (cpuinfo.p + at)) : cpuinfo.n - at;
-
-		if (line_has_kvm(bytes_of(cpuinfo.p + at, n)))
-			return true;
-		at += n + 1;
-	}
-	return false;
+	/* The lines of x86 and of s390 that list what the processor can do. */
+	return vm_cpuinfo_has(cpuinfo, "flags", "vmx") || vm_cpuinfo_has(cpuinfo, "flags", "svm") ||
+	       vm_cpuinfo_has(cpuinfo, "features", "sie");
 }
 
 static bool kvm_opens(void)

@@ -2,11 +2,12 @@
 #include "qemu.h"
 #include "runtime/vm.h"
 
-static RESULT vtpm_argv(const struct vm_config *c, struct strv *argv)
+static RESULT vtpm_argv(const struct vm_platform *p, const struct vm_config *c, struct strv *argv)
 {
 	AUTO(auto_free) char *code = NULL;
 	AUTO(auto_free) char *vars = NULL;
 
+	(void)p;
 	TRY(qemu_escape(c->firmware, &code));
 	TRY(qemu_escape(c->firmware_vars, &vars));
 	TRY(qemu_optionf(argv, "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=%s", code));
@@ -19,7 +20,7 @@ static RESULT vtpm_argv(const struct vm_config *c, struct strv *argv)
 const struct vm_platform vm_vtpm = {
 	.name = "vtpm",
 	.archs = 1u << VM_ARCH_X86_64,
-	.firmware = true,
+	.firmware = VM_FIRMWARE_FLASH,
 	.tpm = true,
 	.argv = vtpm_argv,
 };

@@ -25,7 +25,8 @@ struct run_config {
 	enum vm_accel accel;
 	uint64_t memory_mib, cpus;
 	const char *kernel, *initrd, *append;
-	const char *firmware, *firmware_vars; /* OVMF_CODE and OVMF_VARS images */
+	const char *firmware, *firmware_vars; /* as the platform wants them; NULL: not */
+	struct vm_protection protection;      /* initdata is filled in */
 	bool net_user;
 	struct bytes initdata; /* TOML; empty: none */
 	const char *name;      /* of the pod; NULL: random */

@@ -6,6 +6,8 @@
 
 #include <base/json.h>
 #include <base/process.h>
+#include <crypto/digest.h>
+#include <measured-boot/id_block.h>
 #include <measured-boot/machine.h>
 #include <runtime/vm_arch.h>
 
@@ -33,41 +35,98 @@ enum {
 	VM_CPUS_MAX = MACHINE_CPUS_MAX
 };
 
+/* Options of a hardware platform, as bits: each platform takes its own. */
+enum vm_option {
+	VM_POLICY = 1u << 0,
+	VM_ID_BLOCK = 1u << 1,
+	VM_SESSION = 1u << 2,
+	VM_CPU_MODEL = 1u << 3,
+	VM_QUOTE_SOCKET = 1u << 4
+};
+
+/* What a hardware platform is told at launch beside the machine itself. */
+struct vm_protection {
+	bool has_policy; /* else the platform's own */
+	uint64_t policy;
+	/* SNP: base64 of the ID block and its authentication; empty: none. See vm_id_block_set().
+	 */
+	char id_block[ID_BLOCK_SIZE / 3 * 4 + 1], id_auth[(ID_AUTH_SIZE + 2) / 3 * 4 + 1];
+	bool author_key;
+	const char *session, *dh_cert; /* SEV: the owner's session; files, NULL: none */
+	const char *cpu_model;	       /* AMD: whose signature is measured; NULL: the platform's */
+	const char *quote_socket;      /* TDX: "unix:///path" or "vsock://CID:PORT"; NULL: none */
+	unsigned cbitpos, reduced_phys_bits; /* AMD: of this host, by CPUID */
+	struct digest_value initdata;	     /* n = 0: nothing is bound */
+};
+
 struct vm_config {
 	const char *id;
 	enum vm_arch arch;
 	enum vm_accel accel;
 	uint64_t memory_mib, cpus;
 	const char *kernel, *initrd, *append;
-	const char *firmware;	   /* OVMF_CODE image; unused by platforms without firmware */
+	const char *firmware;	   /* unused by platforms without firmware */
 	const char *firmware_vars; /* this pod's copy of OVMF_VARS */
-	const char *initdata;	   /* block image; NULL: none */
-	bool net_user;		   /* user-mode network, else no network device */
-	int tpm_fd;		   /* QEMU's number of the swtpm control channel; 0: none */
-	int vsock_fd;		   /* QEMU's number of /dev/vhost-vsock; 0: none */
+	struct vm_protection protection;
+	const char *initdata; /* block image; NULL: none */
+	bool net_user;	      /* user-mode network, else no network device */
+	int tpm_fd;	      /* QEMU's number of the swtpm control channel; 0: none */
+	int vsock_fd;	      /* QEMU's number of /dev/vhost-vsock; 0: none */
 	uint32_t guest_cid;
+};
+
+enum vm_firmware {
+	VM_FIRMWARE_NONE,
+	VM_FIRMWARE_FLASH, /* OVMF_CODE and a copy of OVMF_VARS */
+	VM_FIRMWARE_IMAGE  /* one image that keeps nothing */
 };
 
 struct vm_platform {
 	const char *name;
 	unsigned archs; /* 1 << enum vm_arch of each that has it */
-	bool firmware;	/* boots through OVMF */
+	enum vm_firmware firmware;
 	bool tpm;
-	/* Appends what this platform adds to QEMU's command line. */
-	RESULT (*argv)(const struct vm_config *c, struct strv *argv);
+	bool hardware;	       /* needs KVM and a host that host_probe.h finds fit */
+	bool sealed;	       /* the kernel file is the whole guest: no initrd, no command line */
+	size_t initdata_size;  /* bytes of the launch's field that holds its digest; 0: none */
+	unsigned options;      /* enum vm_option */
+	const char *cpu;       /* -cpu, whole; NULL: by cpu_model or the accelerator */
+	const char *cpu_model; /* of VM_CPU_MODEL when nobody says */
+	const char *machine;   /* more of -machine, from its comma on; NULL: nothing */
+	uint64_t policy;       /* of VM_POLICY when nobody says */
+	uint64_t policy_must;  /* bits it must have ... */
+	uint64_t policy_must_not; /* ... and must not */
+	/* Appends what this platform adds to QEMU's command line. NULL: nothing. */
+	RESULT (*argv)(const struct vm_platform *p, const struct vm_config *c, struct strv *argv);
 };
 
-extern const struct vm_platform vm_vtpm, vm_none;
+extern const struct vm_platform vm_tdx, vm_snp, vm_sev, vm_sev_es, vm_se, vm_vtpm, vm_none;
 
+/* The i-th platform, NULL after the last. */
+const struct vm_platform *vm_platform_at(size_t i);
 /* ERR_UNSUPPORTED names those that exist. */
 RESULT vm_platform_find(const char *name, const struct vm_platform **ret_platform);
 
-/* QEMU's whole command line, without the path of the program (argv[0] is its name). */
+/* A guest policy as people write it, decimal or "0x..."; ERR_USAGE. Of SNP: firmware ABI 1.55,
+ * 4.3; of SEV: SEV API 0.24, chapter 3. */
+RESULT vm_policy_parse(const char *text, uint64_t *ret_policy);
+/*
+ * An ID block and its authentication, each raw or in base64: forms and signatures are checked as
+ * the firmware would, and the policy is taken from the block. ERR_USAGE when p has another one.
+ */
+RESULT vm_id_block_set(struct bytes block, struct bytes auth, struct vm_protection *p);
+/* ERR_USAGE names what contradicts itself or does not belong to the platform. Pure. */
+RESULT vm_check(const struct vm_platform *p, const struct vm_config *c);
+
+/* QEMU's whole command line, without the path of the program (argv[0] is its name); vm_check()ed
+ * first. */
 RESULT vm_argv(const struct vm_platform *p, const struct vm_config *c, struct strv *ret_argv);
 
 /* KVM when cpuinfo (the text of /proc/cpuinfo) has vmx or svm among its flags, or sie among s390's
  * features: on a host without them (nested para-virtual KVM) a stock kernel does not boot. */
 bool vm_cpuinfo_has_kvm(struct bytes cpuinfo);
+/* A line that starts with `key` has `word` in it. */
+bool vm_cpuinfo_has(struct bytes cpuinfo, const char *key, const char *word);
 /* "kvm", "tcg" or "auto" for a guest of `arch`. `ret_why` is NULL, or why auto fell back to
  * software emulation. "kvm" for another architecture than the host's is ERR_UNSUPPORTED. */
 RESULT vm_accel_choose(

@@ -1,55 +1,15 @@
 /* QEMU's command line, word for word, and the choice of the accelerator. */
 #include "util.h"
+#include "vm_lines.h"
 
 #include <runtime/vm.h>
-
-static const struct vm_config plain = {
-	.id = "calm-otter",
-	.accel = VM_ACCEL_TCG,
-	.memory_mib = 2048,
-	.cpus = 2,
-	.kernel = "/g/vmlinuz",
-	.initrd = "/g/initrd",
-	.append = "console=hvc0 quiet",
-};
-
-#define HEAD                                                                                       \
-	"qemu-system-x86_64", "-name", "sealpod-calm-otter", "-nodefaults", "-no-user-config",     \
-		"-nographic", "-no-reboot", "-sandbox",                                            \
-		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
-#define MACHINE(accel, cpu)                                                                        \
-	"-machine", "q35,smm=off,max-ram-below-4g=256M,vmport=off,accel=" accel, "-global",        \
-		"ICH9-LPC.disable_s3=1", "-cpu", cpu ",host-phys-bits=off,phys-bits=40", "-smp",   \
-		"2", "-m", "2048M", "-rtc", "base=utc,clock=host", "-vga", "none"
-#define BOOT "-kernel", "/g/vmlinuz", "-initrd", "/g/initrd", "-append", "console=hvc0 quiet"
-#define PORTS                                                                                      \
-	"-object", "rng-random,id=rng0,filename=/dev/urandom", "-device",                          \
-		"virtio-rng-pci,rng=rng0", "-device", "virtio-serial-pci,id=serial0,max_ports=4",  \
-		"-chardev", "socket,id=console,fd=5", "-device", "virtconsole,chardev=console",    \
-		"-chardev", "socket,id=agent,fd=3", "-device",                                     \
-		"virtserialport,chardev=agent,name=sealpod.agent", "-chardev",                     \
-		"socket,id=log,fd=4", "-device", "virtserialport,chardev=log,name=sealpod.log",    \
-		"-chardev", "socket,id=qmp,fd=6", "-mon", "chardev=qmp,mode=control"
-
-static void assert_argv(
-	const char *platform, const struct vm_config *c, const char *const *want, size_t n)
-{
-	AUTO(strv_done) struct strv argv = { 0 };
-	const struct vm_platform *p = NULL;
-
-	assert_ok(vm_platform_find(platform, &p));
-	assert_ok(vm_argv(p, c, &argv));
-	for (size_t i = 0; i < n && i < argv.n; i++)
-		assert_string_equal(argv.v[i], want[i]);
-	assert_int_equal(argv.n, n);
-}
 
 static void test_argv_none(void **state)
 {
 	static const char *const want[] = { HEAD, MACHINE("tcg", "max"), BOOT, PORTS };
 
 	(void)state;
-	assert_argv("none", &plain, want, ARRAY_LEN(want));
+	assert_argv("none", &vm_plain, want, ARRAY_LEN(want));
 }
 
 static void test_argv_none_kvm_with_devices(void **state)
@@ -59,7 +19,7 @@ static void test_argv_none_kvm_with_devices(void **state)
 		"-device", "virtio-blk-pci,drive=initdata", "-netdev", "user,id=net0,ipv6=off",
 		"-device", "virtio-net-pci,netdev=net0,romfile=,mac=02:5e:a1:00:00:01", "-device",
 		"vhost-vsock-pci,vhostfd=7,guest-cid=4294967294" };
-	struct vm_config c = plain;
+	struct vm_config c = vm_plain;
 
 	(void)state;
 	c.accel = VM_ACCEL_KVM;
@@ -89,7 +49,7 @@ static void test_argv_none_s390x(void **state)
 		"virtio-blk-ccw,drive=initdata", "-netdev", "user,id=net0,ipv6=off", "-device",
 		"virtio-net-ccw,netdev=net0,mac=02:5e:a1:00:00:01", "-device",
 		"vhost-vsock-ccw,vhostfd=7,guest-cid=9" };
-	struct vm_config c = plain;
+	struct vm_config c = vm_plain;
 
 	(void)state;
 	c.arch = VM_ARCH_S390X;
@@ -103,7 +63,7 @@ static void test_argv_none_s390x(void **state)
 static void test_arch_without_platform(void **state)
 {
 	AUTO(strv_done) struct strv argv = { 0 };
-	struct vm_config c = plain;
+	struct vm_config c = vm_plain;
 
 	(void)state;
 	c.arch = VM_ARCH_S390X;
@@ -162,7 +122,7 @@ static void test_argv_vtpm(void **state)
 		"if=pflash,unit=1,format=raw,file=/run/pod/vars.fd", "-chardev",
 		"socket,id=tpm,fd=7", "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device",
 		"tpm-tis,tpmdev=tpm0", BOOT, PORTS };
-	struct vm_config c = plain;
+	struct vm_config c = vm_plain;
 
 	(void)state;
 	c.firmware = "/fw/CODE.fd";
@@ -175,7 +135,7 @@ static void test_argv_vtpm(void **state)
 static void test_argv_hostile_values(void **state)
 {
 	AUTO(strv_done) struct strv argv = { 0 };
-	struct vm_config c = plain;
+	struct vm_config c = vm_plain;
 	bool seen = false;
 
 	(void)state;
@@ -199,7 +159,7 @@ static void test_platform_unknown(void **state)
 
 	(void)state;
 	assert_err(vm_platform_find("tdx2", &p), ERR_UNSUPPORTED);
-	assert_err_text("platform 'tdx2' (this host has: vtpm, none)");
+	assert_err_text("platform 'tdx2' (known: tdx, snp, sev, sev-es, se, vtpm, none)");
 	assert_null(p);
 }
 

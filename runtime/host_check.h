@@ -1,0 +1,35 @@
+/* The checks of one platform, from what it needs. */
+#pragma once
+
+#include "runtime/host_probe.h"
+
+struct host_version {
+	unsigned major, minor;
+};
+
+struct host_need {
+	const char *module;	    /* of KVM */
+	struct host_version kernel; /* 0.0: any */
+	struct host_version qemu;
+	const char *object; /* QEMU's; NULL: none */
+	/* Writes what was found; false when guests cannot run on it. */
+	bool (*cpu)(const struct host_facts *f, char *found, size_t size);
+	const char *cpu_fix;
+	const char *parameter, *parameter_fix; /* a file that must say Y or 1; NULL: none */
+	const char *device;		       /* beside /dev/kvm; NULL: none */
+	const char *firmware_fix;	       /* NULL: boots without */
+	const char *program;		       /* beside QEMU; NULL: none */
+	bool soft;			       /* runs without KVM, slowly */
+	bool quotes;			       /* asks a service for them */
+};
+
+void host_check_all(const struct host_facts *f, const struct host_question *q,
+	const struct host_need *need, struct host_checks *out);
+
+/* host_cpu.c */
+bool host_cpu_any(const struct host_facts *f, char *found, size_t size);
+bool host_cpu_sev(const struct host_facts *f, char *found, size_t size);
+bool host_cpu_sev_es(const struct host_facts *f, char *found, size_t size);
+bool host_cpu_snp(const struct host_facts *f, char *found, size_t size);
+bool host_cpu_tdx(const struct host_facts *f, char *found, size_t size);
+bool host_cpu_se(const struct host_facts *f, char *found, size_t size);
