@@ -79,16 +79,17 @@ RESULT x509_parse_der(struct bytes der, struct x509 **ret_cert)
 	return OK;
 }
 
-static RESULT list_add(struct x509_list *list, struct bytes der)
+static RESULT list_add(const struct x509_memo *m, struct x509_list *list, struct bytes der)
 {
 	if (list->n >= X509_CERTS_MAX)
 		return err_new(ERR_LIMIT, "certificates: more than %d", X509_CERTS_MAX);
-	TRY(x509_parse_der(der, &list->v[list->n]));
+	TRY(x509_memo_parse(m, der, &list->v[list->n]));
 	list->n++;
 	return OK;
 }
 
-static RESULT list_add_pem(struct x509_list *list, BIO *in, bool *ret_more)
+static RESULT list_add_pem(
+	const struct x509_memo *m, struct x509_list *list, BIO *in, bool *ret_more)
 {
 	char *label = NULL, *header = NULL;
 	uint8_t *der = NULL;
@@ -102,7 +103,7 @@ static RESULT list_add_pem(struct x509_list *list, BIO *in, bool *ret_more)
 		return OK;
 	}
 	struct err e = str_equal(label, "CERTIFICATE")
-			       ? list_add(list, bytes_of(der, (size_t)n))
+			       ? list_add(m, list, bytes_of(der, (size_t)n))
 			       : err_new(ERR_FORMAT, "PEM certificate: block '%.32s'", label);
 	OPENSSL_free(label);
 	OPENSSL_free(header);
@@ -110,7 +111,7 @@ static RESULT list_add_pem(struct x509_list *list, BIO *in, bool *ret_more)
 	return e;
 }
 
-static RESULT list_parse_pem(struct bytes pem, struct x509_list *list)
+static RESULT list_parse_pem(const struct x509_memo *m, struct bytes pem, struct x509_list *list)
 {
 	AUTO(BIO_free_allp) BIO *in = pem.n <= INT_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
 	bool more = true;
@@ -118,7 +119,7 @@ static RESULT list_parse_pem(struct bytes pem, struct x509_list *list)
 	if (!in)
 		return ossl_error(ERR_NOMEM, "PEM certificate");
 	while (more)
-		TRY(list_add_pem(list, in, &more));
+		TRY(list_add_pem(m, list, in, &more));
 	return OK;
 }
 
@@ -129,21 +130,21 @@ static bool is_pem(struct bytes in)
 	return in.n > 0 && memmem(in.p, in.n, begin, strlen(begin));
 }
 
-static RESULT list_parse_der(struct bytes der, struct x509_list *list)
+static RESULT list_parse_der(const struct x509_memo *m, struct bytes der, struct x509_list *list)
 {
 	struct reader r = rd_of(der);
 	struct bytes one;
 
 	while (rd_more(&r)) {
 		TRY(der_next(&r, &one));
-		TRY(list_add(list, one));
+		TRY(list_add(m, list, one));
 	}
 	return OK;
 }
 
 /* The first of a chain is enough when the others are at hand already: parsing a certificate costs
  * as much as verifying its signature. */
-RESULT x509_parse_first(struct bytes in, struct x509 **ret_cert)
+RESULT x509_parse_first_memo(const struct x509_memo *m, struct bytes in, struct x509 **ret_cert)
 {
 	AUTO(x509_list_done) struct x509_list found = { 0 };
 	struct reader r = rd_of(in);
@@ -156,10 +157,10 @@ RESULT x509_parse_first(struct bytes in, struct x509 **ret_cert)
 
 		if (!bio)
 			return ossl_error(ERR_NOMEM, "PEM certificate");
-		TRY(list_add_pem(&found, bio, &more));
+		TRY(list_add_pem(m, &found, bio, &more));
 	} else {
 		TRY(der_next(&r, &one));
-		TRY(list_add(&found, one));
+		TRY(list_add(m, &found, one));
 	}
 	if (found.n == 0)
 		return err_new(ERR_FORMAT, "certificates: none found");
@@ -168,14 +169,19 @@ RESULT x509_parse_first(struct bytes in, struct x509 **ret_cert)
 	return OK;
 }
 
-RESULT x509_list_parse(struct bytes in, struct x509_list *list)
+RESULT x509_parse_first(struct bytes in, struct x509 **ret_cert)
+{
+	return x509_parse_first_memo(NULL, in, ret_cert);
+}
+
+RESULT x509_list_parse_memo(const struct x509_memo *m, struct bytes in, struct x509_list *list)
 {
 	AUTO(x509_list_done) struct x509_list found = { 0 };
 
 	if (is_pem(in))
-		TRY(list_parse_pem(in, &found));
+		TRY(list_parse_pem(m, in, &found));
 	else
-		TRY(list_parse_der(in, &found));
+		TRY(list_parse_der(m, in, &found));
 	if (found.n == 0)
 		return err_new(ERR_FORMAT, "certificates: none found");
 	if (found.n > X509_CERTS_MAX - list->n)
@@ -184,6 +190,11 @@ RESULT x509_list_parse(struct bytes in, struct x509_list *list)
 	list->n += found.n;
 	found.n = 0;
 	return OK;
+}
+
+RESULT x509_list_parse(struct bytes in, struct x509_list *list)
+{
+	return x509_list_parse_memo(NULL, in, list);
 }
 
 void x509_name_text(const X509_NAME *name, char *to, size_t size)
@@ -258,6 +269,11 @@ bool x509_names_issuer(const struct x509 *c, const struct x509 *issuer)
 bool x509_is_self_issued(const struct x509 *c)
 {
 	return x509_names_issuer(c, c);
+}
+
+bool x509_equal(const struct x509 *a, const struct x509 *b)
+{
+	return X509_cmp(a->cert, b->cert) == 0;
 }
 
 RESULT x509_extension_at(const struct x509 *c, size_t i, char oid[static X509_OID_MAX],

@@ -39,3 +39,8 @@ RESULT x509_oid(const char *dotted, ASN1_OBJECT **ret_oid);
 void x509_serial_text(const ASN1_INTEGER *serial, char *to, size_t size);
 RESULT x509_attributes(
 	const X509_NAME *name, struct x509_attribute v[X509_ATTRIBUTES_MAX], size_t *ret_n);
+/* x509_parse_der(), unless a chain of the memo (may be NULL) has the certificate. */
+RESULT x509_memo_parse(const struct x509_memo *m, struct bytes der, struct x509 **ret_cert);
+/* A chain of v->memo that answers `v`. */
+bool x509_memo_holds(const struct x509_verify *v, struct x509_list *ret_borrowed);
+void x509_memo_keep(const struct x509_verify *v, const struct x509_list *path);

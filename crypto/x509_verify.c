@@ -277,6 +277,8 @@ RESULT x509_verify_chain(const struct x509_verify *v, struct x509_list *ret_borr
 	AUTO(stack_freep) STACK_OF(X509) *anchors = NULL;
 	AUTO(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = NULL;
 
+	if (x509_memo_holds(v, ret_borrowed))
+		return OK;
 	TRY(stack_of(v->untrusted, &untrusted));
 	TRY(stack_of(v->anchors, &anchors));
 	TRY(context_new(v, untrusted, anchors, &ctx));
@@ -287,7 +289,9 @@ RESULT x509_verify_chain(const struct x509_verify *v, struct x509_list *ret_borr
 	if (v->eku && !x509_has_eku(v->leaf, v->eku))
 		return refuse(v->leaf->cert, "certificate.key-usage", v->eku,
 			"no such extended key usage");
-	return borrow_chain(v, X509_STORE_CTX_get0_chain(ctx), ret_borrowed);
+	TRY(borrow_chain(v, X509_STORE_CTX_get0_chain(ctx), ret_borrowed));
+	x509_memo_keep(v, ret_borrowed);
+	return OK;
 }
 
 RESULT x509_verify(const struct x509_verify *v)

@@ -39,6 +39,7 @@ static void item_free(struct collateral_item *item)
 	x509_free(item->cert);
 	x509_crl_free(item->crl);
 	json_free(item->json);
+	x509_free(item->signer);
 	free(item);
 }
 
@@ -52,17 +53,24 @@ static void items_done(struct collateral *c)
 	for (size_t i = 0; i < c->n; i++)
 		item_free(c->v[i]);
 	free(c->v);
+	x509_memo_free(c->memo);
 	*c = (struct collateral){ 0 };
 }
 
 RESULT collateral_new(struct collateral **ret_collateral)
 {
-	struct collateral *c = calloc(1, sizeof(*c));
+	AUTO(collateral_freep) struct collateral *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return err_new(ERR_NOMEM, "collateral");
-	*ret_collateral = c;
+	TRY(x509_memo_new(&c->memo));
+	*ret_collateral = TAKE(c);
 	return OK;
+}
+
+struct x509_memo *collateral_memo(const struct collateral *c)
+{
+	return c ? c->memo : NULL;
 }
 
 void collateral_freep(struct collateral **c)

@@ -25,7 +25,8 @@ static RESULT snp_needs(const struct tee_verify_input *in, struct tee_needs *n)
 	char hwid[2 * SNP_CHIP_ID_SIZE + 1], fmc[16] = "";
 	struct snp_report r;
 
-	TRY(in->evidence ? snp_evidence_json(in->evidence, &e) : snp_evidence_raw(in->raw, &e));
+	TRY(in->evidence ? snp_evidence_json(in->evidence, NULL, &e)
+			 : snp_evidence_raw(in->raw, NULL, &e));
 	TRY(snp_report_parse(buf_bytes(&e.report), &r));
 	if (r.product == SNP_UNKNOWN)
 		return err_new(ERR_UNSUPPORTED, "a report of version %u does not say its product",

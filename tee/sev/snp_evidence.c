@@ -61,7 +61,7 @@ static RESULT add_cert(enum snp_cert_kind kind, struct bytes der, struct snp_evi
 	if (kind != SNP_CERT_VCEK && kind != SNP_CERT_VLEK &&
 		(kind != SNP_CERT_ASK || snp_is_builtin_signer(der)))
 		return OK;
-	return x509_list_parse(der, &e->certs);
+	return x509_list_parse_memo(e->memo, der, &e->certs);
 }
 
 static RESULT add_table(struct bytes table, struct snp_evidence *e)
@@ -103,10 +103,12 @@ static RESULT read_raw(struct bytes raw, struct snp_evidence *e)
 	return buf_end(&e->report, "SNP report");
 }
 
-RESULT snp_evidence_raw(struct bytes raw, struct snp_evidence *ret_evidence)
+RESULT snp_evidence_raw(
+	struct bytes raw, const struct x509_memo *memo, struct snp_evidence *ret_evidence)
 {
 	AUTO(snp_evidence_done) struct snp_evidence e = SNP_EVIDENCE_INIT;
 
+	e.memo = memo;
 	TRY(read_raw(raw, &e));
 	*ret_evidence = e;
 	e = (struct snp_evidence){ 0 };
@@ -283,11 +285,13 @@ static RESULT read_cert(const struct json *j, size_t i, struct snp_evidence *e)
 	return failed(x) ? err_add(x, "%s", name) : OK;
 }
 
-RESULT snp_evidence_json(const struct json *j, struct snp_evidence *ret_evidence)
+RESULT snp_evidence_json(
+	const struct json *j, const struct x509_memo *memo, struct snp_evidence *ret_evidence)
 {
 	AUTO(snp_evidence_done) struct snp_evidence e = SNP_EVIDENCE_INIT;
 	const struct json *chain = json_get(j, "cert_chain");
 
+	e.memo = memo;
 	TRY(read_report(json_get(j, "attestation_report"), &e));
 	for (size_t i = 0; i < json_count(chain); i++)
 		TRY(read_cert(json_at(chain, i), i, &e));

@@ -25,13 +25,16 @@ bool snp_vek_fits(const struct snp_vek *vek, const struct snp_report *report);
 struct snp_evidence {
 	struct buf report;
 	struct x509_list certs;
+	const struct x509_memo *memo; /* borrowed, may be NULL */
 };
 #define SNP_EVIDENCE_INIT ((struct snp_evidence){ .report = BUF_INIT(SNP_REPORT_SIZE) })
 void snp_evidence_done(struct snp_evidence *e);
 /* Report alone; with a certificate table; in a MSG_REPORT_RSP; with Azure's trailer. ERR_FORMAT. */
-RESULT snp_evidence_raw(struct bytes raw, struct snp_evidence *ret_evidence);
+RESULT snp_evidence_raw(
+	struct bytes raw, const struct x509_memo *memo, struct snp_evidence *ret_evidence);
 /* Trustee's JSON: "attestation_report" and "cert_chain". */
-RESULT snp_evidence_json(const struct json *j, struct snp_evidence *ret_evidence);
+RESULT snp_evidence_json(
+	const struct json *j, const struct x509_memo *memo, struct snp_evidence *ret_evidence);
 bool snp_evidence_is_raw(struct bytes raw);
 
 /* One entry of a certificate table. */

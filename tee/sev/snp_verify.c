@@ -144,7 +144,10 @@ static void chain_done(struct chain *c)
 static RESULT verify_chain(const struct tee_verify_input *in, const struct snp_vek *vek,
 	const struct between *between, struct chain *ret)
 {
-	struct x509_verify v = { .leaf = vek->cert, .untrusted = &between->all, .now = in->now };
+	struct x509_verify v = { .leaf = vek->cert,
+		.untrusted = &between->all,
+		.now = in->now,
+		.memo = collateral_memo(in->collateral) };
 	const struct tee_anchors *a = anchors_of(in);
 
 	if (a->vendor.n > 0) {
@@ -475,10 +478,12 @@ static RESULT snp_verify(
 	const struct tee_verify_input *in, struct checks *checks, struct claims *ret_claims)
 {
 	AUTO(snp_evidence_done) struct snp_evidence e = { 0 };
+	const struct x509_memo *memo = collateral_memo(in->collateral);
 	struct snp_report report;
 	bool simulated = false;
 
-	TRY(in->evidence ? snp_evidence_json(in->evidence, &e) : snp_evidence_raw(in->raw, &e));
+	TRY(in->evidence ? snp_evidence_json(in->evidence, memo, &e)
+			 : snp_evidence_raw(in->raw, memo, &e));
 	TRY(snp_report_parse(buf_bytes(&e.report), &report));
 	TRY(snp_check_report(in, &report, &e.certs, checks, &simulated));
 	check_bound(in, &report, checks);

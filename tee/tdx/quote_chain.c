@@ -1,6 +1,7 @@
 /* From the PCK certificate to Intel's root. */
 #include "tdx/quote_internal.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 enum {
@@ -9,7 +10,6 @@ enum {
 	CHAIN_LENGTH = 3, /* PCK, its CA, the root */
 	NAME_SIZE = 160,
 	EXTENSION_MAX = 4096,
-	ROOT_MAX = 4096,
 };
 
 static const char sgx_extension[] = "1.2.840.113741.1.13.1";
@@ -56,16 +56,19 @@ static const struct x509 *pck_of_collateral(
 }
 
 /* Only the leaf as long as that is enough: the collateral has the others parsed already. */
-static RESULT parse_own(const struct tdx_quote *q, struct tdx_chain *chain)
+static RESULT parse_own(
+	const struct tee_verify_input *in, const struct tdx_quote *q, struct tdx_chain *chain)
 {
-	TRY(x509_parse_first(q->cert_data, &chain->own.v[0]));
+	const struct x509_memo *memo = collateral_memo(in->collateral);
+
+	TRY(x509_parse_first_memo(memo, q->cert_data, &chain->own.v[0]));
 	chain->own.n = 1;
 	if (has_sgx_extension(chain->own.v[0])) {
 		chain->rest = q->cert_data;
 		return OK;
 	}
 	x509_list_done(&chain->own);
-	return x509_list_parse(q->cert_data, &chain->own);
+	return x509_list_parse_memo(memo, q->cert_data, &chain->own);
 }
 
 static const struct x509 *find_pck(const struct tee_verify_input *in, const struct tdx_quote *q,
@@ -75,7 +78,7 @@ static const struct x509 *find_pck(const struct tee_verify_input *in, const stru
 	bool inside = q->cert_type == CERT_PCK_CHAIN || q->cert_type == CERT_PCK_LEAF;
 	char type[48];
 
-	if (inside && !failed(parse_own(q, chain)))
+	if (inside && !failed(parse_own(in, q, chain)))
 		return tdx_pck_of(&chain->own);
 	const struct x509 *beside = pck_of_collateral(in, q);
 	if (beside) {
@@ -102,26 +105,19 @@ static void gather(const struct tee_verify_input *in, const struct tdx_chain *ch
 	*ret_untrusted = all;
 }
 
-static bool is_intel_root(const struct x509 *c)
+/* Decoded once a process and never freed; nothing that was found out about it is kept. */
+static RESULT intel_root(struct x509 **ret_borrowed)
 {
-	AUTO(buf_done) struct buf der = BUF_INIT(ROOT_MAX);
+	static struct x509 *_Atomic decoded;
+	struct x509 *have = atomic_load(&decoded);
 
-	return !failed(x509_der(c, &der)) && bytes_equal(buf_bytes(&der), tdx_intel_root());
-}
-
-/* Parsed already as a rule, since everybody sends it along. */
-static RESULT intel_root(
-	const struct x509_list *at_hand, struct tdx_chain *chain, struct x509 **ret_borrowed)
-{
-	for (size_t i = 0; i < at_hand->n; i++)
-		if (x509_is_self_issued(at_hand->v[i]) && is_intel_root(at_hand->v[i])) {
-			*ret_borrowed = at_hand->v[i];
-			return OK;
-		}
-	if (chain->own.n == X509_CERTS_MAX)
-		return err_new(ERR_LIMIT, "certificates of the quote: too many");
-	TRY(x509_parse_der(tdx_intel_root(), &chain->own.v[chain->own.n]));
-	*ret_borrowed = chain->own.v[chain->own.n++];
+	if (!have) {
+		AUTO(x509_freep) struct x509 *fresh = NULL;
+		TRY(x509_parse_der(tdx_intel_root(), &fresh));
+		if (atomic_compare_exchange_strong(&decoded, &have, fresh))
+			have = TAKE(fresh);
+	}
+	*ret_borrowed = have;
 	return OK;
 }
 
@@ -130,14 +126,17 @@ static RESULT verify_with(const struct tee_verify_input *in, struct tdx_chain *c
 	const struct x509 *pck, struct x509_list *ret_path)
 {
 	struct x509_list untrusted, builtin = { .n = 1 };
-	struct x509_verify v = { .leaf = pck, .untrusted = &untrusted, .now = in->now };
+	struct x509_verify v = { .leaf = pck,
+		.untrusted = &untrusted,
+		.now = in->now,
+		.memo = collateral_memo(in->collateral) };
 	struct err_saved first;
 
 	gather(in, chain, pck, &untrusted);
 	if (in->anchors && in->anchors->vendor.n > 0) {
 		v.anchors = &in->anchors->vendor;
 	} else {
-		TRY(intel_root(&untrusted, chain, &builtin.v[0]));
+		TRY(intel_root(&builtin.v[0]));
 		v.anchors = &builtin;
 	}
 	struct err e = x509_verify_chain(&v, ret_path);
@@ -158,7 +157,7 @@ static RESULT verify(const struct tee_verify_input *in, struct tdx_chain *chain,
 
 	if (!failed(e) || chain->rest.n == 0)
 		return e;
-	TRY(x509_list_parse(chain->rest, &chain->own));
+	TRY(x509_list_parse_memo(collateral_memo(in->collateral), chain->rest, &chain->own));
 	return verify_with(in, chain, pck, ret_path);
 }
 

@@ -10,7 +10,7 @@ struct bytes tdx_intel_root(void);
 
 /* The certificates of a quote's machine. */
 struct tdx_chain {
-	struct x509_list own;		    /* of the quote, and the root built in */
+	struct x509_list own;		    /* of the quote */
 	struct bytes rest;		    /* of the quote and not parsed but for the leaf */
 	const struct x509 *pck, *ca, *root; /* borrowed; NULL when not trusted */
 	bool simulated;

@@ -21,7 +21,7 @@ struct tcb_job {
 	const struct tee_verify_input *in;
 	const struct tdx_tcb_input *tcb;
 	struct checks *checks;
-	struct key *signer; /* of the TCB signing certificate; NULL: none is trusted */
+	const struct x509 *signing; /* the TCB signing certificate; NULL: none is trusted */
 	struct tcb_info info;
 	struct qe_identity qe;
 	struct tdx_tcb_result result;
@@ -29,7 +29,6 @@ struct tcb_job {
 
 static void job_done(struct tcb_job *j)
 {
-	key_free(j->signer);
 	tcb_info_done(&j->info);
 	qe_identity_done(&j->qe);
 	tdx_tcb_result_done(&j->result);
@@ -67,7 +66,10 @@ static RESULT verify_signing(const struct tcb_job *j, const struct x509 *cert)
 
 	TRY(x509_copy(j->tcb->root, &root));
 	const struct x509_list anchors = { .v = { root }, .n = 1 };
-	const struct x509_verify v = { .leaf = cert, .anchors = &anchors, .now = j->in->now };
+	const struct x509_verify v = { .leaf = cert,
+		.anchors = &anchors,
+		.now = j->in->now,
+		.memo = collateral_memo(j->in->collateral) };
 	return x509_verify(&v);
 }
 
@@ -98,7 +100,8 @@ static RESULT check_signing(struct tcb_job *j)
 	check_revocation(
 		j->in, j->checks, cert, j->tcb->root, "TCB signing certificate: not revoked");
 	note_dates(j, x509_not_before(cert), x509_not_after(cert));
-	return x509_public_key(cert, &j->signer);
+	j->signing = cert;
+	return OK;
 }
 
 /* ---- a signed object: which one, its signature, its dates ---- */
@@ -116,13 +119,21 @@ static RESULT read_signature(struct bytes object, struct buf *ret_der)
 	return ecdsa_raw_to_der(BYTES_OF(raw), ret_der);
 }
 
+/* The bytes of an item never change, so that one look at their signature is enough. */
 static RESULT verify_object(
 	const struct tcb_job *j, const struct collateral_item *item, struct bytes text)
 {
+	struct collateral_item *remember = (struct collateral_item *)(uintptr_t)item;
 	AUTO(buf_done) struct buf der = BUF_INIT(4 * SIGNATURE_SIZE);
+	AUTO(key_freep) struct key *key = NULL;
 
+	if (item->signer && x509_equal(item->signer, j->signing))
+		return OK;
+	TRY(x509_public_key(j->signing, &key));
 	TRY(read_signature(buf_bytes(&item->bytes), &der));
-	return key_verify(j->signer, SIG_ECDSA_SHA256, text, buf_bytes(&der));
+	TRY(key_verify(key, SIG_ECDSA_SHA256, text, buf_bytes(&der)));
+	x509_free(TAKE(remember->signer));
+	return x509_copy(j->signing, &remember->signer);
 }
 
 static void check_dates(struct tcb_job *j, const char *name, int64_t issue, int64_t next)
@@ -190,7 +201,7 @@ static void missing_info(const struct tcb_job *j, const char *subject)
 static void check_signature(
 	struct tcb_job *j, const struct collateral_item *item, struct bytes text, const char *what)
 {
-	if (j->signer)
+	if (j->signing)
 		(void)check_result(
 			j->checks, verify_object(j, item, text), DENY_TDX_TCB_SIGNATURE, what);
 	else

@@ -7,8 +7,9 @@ enum {
 	X509_CERTS_MAX = 32
 };
 
-struct x509;	 /* one certificate */
-struct x509_crl; /* one revocation list */
+struct x509;	  /* one certificate */
+struct x509_crl;  /* one revocation list */
+struct x509_memo; /* chains that held */
 
 struct x509_list {
 	struct x509 *v[X509_CERTS_MAX];
@@ -21,6 +22,11 @@ RESULT x509_parse_der(struct bytes der, struct x509 **ret_cert);
 RESULT x509_list_parse(struct bytes pem_or_der, struct x509_list *list);
 /* The first of one or more; the rest is not looked at. */
 RESULT x509_parse_first(struct bytes pem_or_der, struct x509 **ret_cert);
+/* Likewise; those that a chain of the memo (may be NULL) has are not decoded again. */
+RESULT x509_list_parse_memo(
+	const struct x509_memo *m, struct bytes pem_or_der, struct x509_list *list);
+RESULT x509_parse_first_memo(
+	const struct x509_memo *m, struct bytes pem_or_der, struct x509 **ret_cert);
 void x509_free(struct x509 *c);
 void x509_freep(struct x509 **c);
 void x509_list_done(struct x509_list *l);
@@ -45,6 +51,7 @@ void x509_serial(const struct x509 *c, char *to, size_t size);
 /* Names alone: `c` says that `issuer` issued it. */
 bool x509_names_issuer(const struct x509 *c, const struct x509 *issuer);
 bool x509_is_self_issued(const struct x509 *c);
+bool x509_equal(const struct x509 *a, const struct x509 *b); /* the same bytes */
 /* The same certificate once more, to be freed on its own. */
 RESULT x509_copy(const struct x509 *c, struct x509 **ret_cert);
 int64_t x509_not_before(const struct x509 *c);
@@ -72,7 +79,17 @@ struct x509_verify {
 	int64_t now;
 	const char *eku;		/* demanded of the leaf; NULL: any */
 	const char *const *critical_ok; /* OIDs of critical extensions the caller handles; NULL */
+	struct x509_memo *memo;		/* NULL: nothing is remembered */
 };
+/*
+ * Chains that held, at most 64, the one unused for longest is dropped: decoding a certificate costs
+ * more than two signatures, and a broker sees the same ones again and again. Remembered is only
+ * what cannot change: that these bytes, in this order, make a chain. For each verification every
+ * certificate of it must be given anew, the last one among the anchors, and all dates hold.
+ * Certificates of no chain that held are not kept. Not for two threads at once.
+ */
+RESULT x509_memo_new(struct x509_memo **ret_memo);
+void x509_memo_free(struct x509_memo *m);
 /*
  * Only that `issuer` made the signature; no names, dates or rights. For signing keys that are no
  * CAs (IBM's host key documents). A denial "certificate.signature".

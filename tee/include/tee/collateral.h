@@ -32,12 +32,15 @@ struct collateral_item {
 	struct x509_crl *crl;
 	struct json *json;	       /* of `bytes`, for TCB infos and identities */
 	int64_t not_before, not_after; /* notAfter or nextUpdate; both 0: has no times */
-	uint64_t eval_num; /* tcbEvaluationDataNumber of signed JSON, unverified; or 0 */
+	uint64_t eval_num;   /* tcbEvaluationDataNumber of signed JSON, unverified; or 0 */
+	struct x509 *signer; /* whose signature over signed JSON holds; NULL: not known yet */
 };
 
+/* Verifying remembers in it which signatures hold: not for two threads at once. */
 struct collateral {
 	struct collateral_item **v;
 	size_t n;
+	struct x509_memo *memo; /* may be NULL */
 };
 
 RESULT collateral_new(struct collateral **ret_collateral);
@@ -59,5 +62,7 @@ RESULT collateral_add_certs(
  * one's issuer and so on. For x509_verify(.untrusted); must not be given to x509_list_done(). */
 void collateral_issuers(
 	const struct collateral *c, const struct x509 *leaf, struct x509_list *ret_borrowed);
+/* What verifications remember of certificates; NULL: nothing (also without collateral). */
+struct x509_memo *collateral_memo(const struct collateral *c);
 /* "certificate", "revocation list", "TCB info", ... */
 const char *collateral_kind_name(enum collateral_kind kind);

@@ -242,7 +242,7 @@ static struct err read_raw(void *arg, struct bytes in)
 	AUTO(snp_evidence_done) struct snp_evidence e = SNP_EVIDENCE_INIT;
 
 	(void)arg;
-	return snp_evidence_raw(in, &e);
+	return snp_evidence_raw(in, NULL, &e);
 }
 
 static void test_table(void **state)
