@@ -2,6 +2,19 @@
 #include "launch_kernel.h"
 #include "vmsa.h"
 
+/* Adds to the digest, and tells of it. */
+static RESULT add(
+	struct digest_ctx *c, const struct launch_log *log, struct launch_step s, struct bytes data)
+{
+	TRY(digest_update(c, data));
+	if (!log)
+		return OK;
+	s.type = "";
+	s.size = data.n;
+	TRY(digest(DIGEST_SHA256, data, &s.contents));
+	return log->step(log->arg, &s);
+}
+
 static RESULT add_images(
 	struct digest_ctx *c, const struct launch_machine *m, const struct ovmf_table *t)
 {
@@ -9,9 +22,16 @@ static RESULT add_images(
 
 	if (m->firmware.n > OVMF_CODE_MAX)
 		return err_new(ERR_LIMIT, "firmware: more than %d bytes", OVMF_CODE_MAX);
+	if (m->firmware.n == 0 || m->firmware.n % LAUNCH_PAGE != 0)
+		return err_new(
+			ERR_FORMAT, "firmware: %zu bytes are not whole pages", m->firmware.n);
 	if (m->svsm || m->firmware_digest.n > 0)
 		return err_new(ERR_USAGE, "an SVSM or a firmware's digest: of SNP only");
-	TRY(digest_update(c, m->firmware));
+	TRY(add(c, m->log,
+		(struct launch_step){ .what = "firmware",
+			.input = "firmware",
+			.gpa = (UINT64_C(1) << 32) - m->firmware.n },
+		m->firmware));
 	if (!m->kernel)
 		return OK;
 	/* Such a firmware would start any kernel. */
@@ -19,7 +39,11 @@ static RESULT add_images(
 		return err_new(ERR_UNSUPPORTED,
 			"firmware: does not measure a kernel, it has no table for its digests");
 	TRY(launch_kernel_hashes(m->kernel, hashes));
-	return digest_update(c, BYTES_OF(hashes));
+	return add(c, m->log,
+		(struct launch_step){ .what = "SEV hash table",
+			.input = "kernel, initrd, append",
+			.gpa = t->hashes.gpa },
+		BYTES_OF(hashes));
 }
 
 static RESULT add_processors(
@@ -37,7 +61,11 @@ static RESULT add_processors(
 			.eip = cpu > 0 ? t->reset_eip : VMSA_RESET_EIP,
 			.signature = m->cpu_signature };
 		vmsa_make(&v, page);
-		TRY(digest_update(c, BYTES_OF(page)));
+		TRY(add(c, m->log,
+			(struct launch_step){
+				.what = cpu > 0 ? "further processor" : "first processor",
+				.input = "vcpus, cpu-model, vmm" },
+			BYTES_OF(page)));
 	}
 	return OK;
 }

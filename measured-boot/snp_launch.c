@@ -47,7 +47,24 @@ static RESULT add_kernel(struct snp_pages *p, const struct ovmf_table *t,
 		return err_new(ERR_FORMAT, "OVMF table: the SEV hash table is not in its section");
 	TRY(launch_kernel_hashes(k, hashes));
 	memcpy(page + offset, hashes, sizeof(hashes));
+	snp_pages_name(p, "SEV hash table", "kernel, initrd, append");
 	return snp_pages_data(p, SNP_PAGE_NORMAL, s->area.gpa, BYTES_OF(page));
+}
+
+static const char *section_name(uint32_t type)
+{
+	switch (type) {
+	case OVMF_SEV_SECRETS:
+		return "secrets page";
+	case OVMF_SEV_CPUID:
+		return "CPUID page";
+	case OVMF_SEV_SVSM_CAA:
+		return "SVSM calling area";
+	case OVMF_SEV_KERNEL_HASHES:
+		return "SEV hash table, none";
+	default:
+		return "firmware's memory";
+	}
 }
 
 static RESULT add_section(struct snp_pages *p, const struct ovmf_table *t,
@@ -55,6 +72,7 @@ static RESULT add_section(struct snp_pages *p, const struct ovmf_table *t,
 {
 	uint64_t gpa = s->area.gpa;
 
+	snp_pages_name(p, section_name(s->type), "firmware");
 	switch (s->type) {
 	case OVMF_SEV_MEMORY:
 		return snp_pages_place(p,
@@ -127,10 +145,13 @@ static RESULT prepare(const struct launch_machine *m, struct prepared *p)
 	uint64_t gpa = gib4 - m->firmware.n;
 
 	TRY(snp_pages_init(&p->pages, m->firmware_digest));
+	p->pages.log = m->log;
+	snp_pages_name(&p->pages, "firmware", "firmware");
 	if (m->firmware_digest.n == 0)
 		TRY(snp_pages_data(&p->pages, SNP_PAGE_NORMAL, gpa, m->firmware));
 	if (m->svsm) {
 		p->svsm_gpa = gpa - m->svsm->vars_size - m->svsm->image.n;
+		snp_pages_name(&p->pages, "SVSM", "svsm, vars-size");
 		TRY(snp_pages_data(&p->pages, SNP_PAGE_NORMAL, p->svsm_gpa, m->svsm->image));
 	}
 	TRY(ovmf_table_parse(m->svsm ? m->svsm->image : m->firmware, &p->table));
@@ -166,6 +187,8 @@ static RESULT add_processor(
 
 	TRY(first_instruction(p, m, cpu, &v.eip));
 	vmsa_make(&v, page);
+	snp_pages_name(&p->pages, cpu > 0 ? "further processor" : "first processor",
+		"vcpus, cpu-model, guest-features, vmm");
 	TRY(snp_pages_data(&p->pages, SNP_PAGE_VMSA, vmsa_gpa, BYTES_OF(page)));
 	*ret = p->pages.ld;
 	return OK;

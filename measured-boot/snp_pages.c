@@ -1,7 +1,5 @@
 #include "snp_pages.h"
 
-#include <measured-boot/launch.h>
-
 enum {
 	PAGE_INFO_SIZE = 0x70
 };
@@ -24,6 +22,29 @@ void snp_pages_done(struct snp_pages *p)
 	digest_freep(&p->ctx);
 }
 
+void snp_pages_name(struct snp_pages *p, const char *what, const char *input)
+{
+	p->what = what;
+	p->input = input;
+}
+
+static RESULT tell(const struct snp_pages *p, enum snp_page_type type, uint64_t gpa,
+	const struct digest_value *contents)
+{
+	static const char *const names[] = { "", "NORMAL", "VMSA", "ZERO", "UNMEASURED", "SECRETS",
+		"CPUID" };
+	struct launch_step s = { .what = p->what,
+		.input = p->input,
+		.type = names[type],
+		.gpa = gpa,
+		.size = LAUNCH_PAGE,
+		.after = p->ld };
+
+	if (contents)
+		s.contents = *contents;
+	return p->log ? p->log->step(p->log->arg, &s) : OK;
+}
+
 /* PAGE_INFO: digest so far, contents, length, type, IMI_PAGE, VMPL masks, address. */
 static RESULT extend(struct snp_pages *p, enum snp_page_type type, uint64_t gpa,
 	const struct digest_value *contents)
@@ -38,7 +59,8 @@ static RESULT extend(struct snp_pages *p, enum snp_page_type type, uint64_t gpa,
 	for (size_t i = 0; i < 8; i++)
 		info[0x68 + i] = (uint8_t)(gpa >> (8 * i));
 	TRY(digest_update(p->ctx, BYTES_OF(info)));
-	return digest_final(p->ctx, &p->ld);
+	TRY(digest_final(p->ctx, &p->ld));
+	return tell(p, type, gpa, contents);
 }
 
 RESULT snp_pages_data(struct snp_pages *p, enum snp_page_type type, uint64_t gpa, struct bytes data)

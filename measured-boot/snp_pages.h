@@ -1,7 +1,7 @@
 /* The SNP launch digest: a chain over pages. (SNP firmware ABI 1.55, 8.17.2, table 68) */
 #pragma once
 
-#include <crypto/digest.h>
+#include <measured-boot/launch.h>
 
 enum snp_page_type {
 	SNP_PAGE_NORMAL = 1,
@@ -15,7 +15,11 @@ enum snp_page_type {
 struct snp_pages {
 	struct digest_ctx *ctx;
 	struct digest_value ld;
+	const struct launch_log *log; /* may be NULL */
+	const char *what, *input;     /* of the pages that follow, for the log */
 };
+/* Says what the pages that follow are. */
+void snp_pages_name(struct snp_pages *p, const char *what, const char *input);
 /* Starts from `seed` (48 bytes), or from zero when it is empty. */
 RESULT snp_pages_init(struct snp_pages *p, struct bytes seed);
 void snp_pages_done(struct snp_pages *p);

@@ -16,6 +16,22 @@ enum {
 	LAUNCH_VCPUS_MAX = 4096
 };
 
+/* ---- what was measured, piece by piece ---- */
+
+struct launch_step {
+	const char *what;  /* "firmware", "processor" */
+	const char *input; /* what of the inputs it depends on: "kernel, initrd, append" */
+	const char *type;  /* "NORMAL", "VMSA", "ADD+EXTEND"; "": there are no kinds */
+	uint64_t gpa, size;
+	struct digest_value contents; /* n = 0: only the place counts */
+	struct digest_value after;    /* the launch digest so far; n = 0: known at the end only */
+};
+/* Told of each step in order; a failure ends the measurement and is its result. */
+struct launch_log {
+	RESULT (*step)(void *arg, const struct launch_step *s);
+	void *arg;
+};
+
 /* ---- AMD ---- */
 
 /* They start processors with slightly different registers, and one orders pages differently. */
@@ -58,6 +74,7 @@ struct launch_machine {
 	 * 48 bytes, or none. */
 	struct bytes firmware_digest;
 	const struct launch_svsm *svsm; /* SNP under QEMU; NULL: none */
+	const struct launch_log *log;	/* NULL: nobody listens */
 };
 
 /*
@@ -95,6 +112,9 @@ enum mrtd_order {
 };
 /* MRTD, SHA-384. ERR_FORMAT, ERR_LIMIT: the firmware's metadata. */
 RESULT mrtd_digest(struct bytes firmware, enum mrtd_order order, struct digest_value *ret_digest);
+/* The same, step by step. */
+RESULT mrtd_explain(struct bytes firmware, enum mrtd_order order, const struct launch_log *log,
+	struct digest_value *ret_digest);
 
 /*
  * The list of hand-off blocks that QEMU (q35) writes for a guest of so many bytes of memory,

@@ -1,0 +1,88 @@
+/* What the commands of `sealpod measure` share: a document of values, inputs and steps. */
+#pragma once
+
+#include <base/cli.h>
+#include <crypto/digest.h>
+#include <measured-boot/launch.h>
+
+enum {
+	MEASURE_VALUES_MAX = 24,
+	MEASURE_INPUTS_MAX = 24,
+	MEASURE_STEPS_MAX = 256 * 1024,
+	MEASURE_INITRD_MAX = 1024 * 1024 * 1024,
+	MEASURE_DOCUMENT_MAX = 64 * 1024 * 1024
+};
+
+struct measure_value {
+	const char *name; /* "measurement", "mr_td", "pcr4" */
+	struct digest_value v;
+};
+
+struct measure_input {
+	const char *name;	    /* of the option */
+	char *text;		    /* of a file: its path */
+	uint64_t size;		    /* of a file */
+	struct digest_value digest; /* of a file, SHA-256; n = 0: it is a text or number */
+};
+
+struct measure_step {
+	struct launch_step s; /* what, input and type are constants */
+	bool has_pcr;
+	uint32_t pcr; /* the register that is extended, where there are several */
+};
+
+struct measure_doc {
+	const char *platform;
+	struct measure_value values[MEASURE_VALUES_MAX];
+	size_t n_values;
+	struct measure_input inputs[MEASURE_INPUTS_MAX];
+	size_t n_inputs;
+	bool explain; /* steps are kept and printed */
+	struct measure_step *steps;
+	size_t n_steps, room;
+};
+void measure_doc_done(struct measure_doc *d);
+RESULT measure_add_value(struct measure_doc *d, const char *name, const struct digest_value *v);
+RESULT measure_add_text(struct measure_doc *d, const char *name, const char *text);
+RESULT measure_add_number(struct measure_doc *d, const char *name, uint64_t v);
+RESULT measure_add_file(
+	struct measure_doc *d, const char *name, const char *path, struct bytes contents);
+RESULT measure_add_step(struct measure_doc *d, const struct measure_step *s);
+/* For struct launch_log; arg is the document. */
+RESULT measure_launch_step(void *arg, const struct launch_step *s);
+
+/* To standard output: names and values, then inputs and steps (pages in ranges) if explained; or
+ * one JSON object with every page. */
+RESULT measure_print(const struct measure_doc *d, bool json);
+
+/* What goes in, from options or defaults. */
+struct measure_files {
+	struct buf firmware, kernel, initrd, svsm;
+};
+void measure_files_done(struct measure_files *f);
+
+struct measure_options {
+	const char *firmware, *firmware_version, *kernel, *initrd, *append, *initdata;
+	const char *vmm, *cpu_model, *cpu_signature, *guest_features, *svsm, *order, *bank;
+	const char *firmware_digest;
+	uint64_t vcpus, memory, vars_size;
+	bool explain, debug;
+};
+
+/* Reads `path` into `to` and notes it as an input; NULL: nothing. */
+RESULT measure_read(
+	struct measure_doc *d, const char *name, const char *path, uint64_t max, struct buf *to);
+/* Adds the digest of --initdata as a register of `size` bytes holds it; nothing without it. */
+RESULT measure_bind_initdata(
+	struct measure_doc *d, const struct measure_options *o, const char *name, size_t size);
+/* The digest of the document in a file of any form. */
+RESULT measure_initdata_digest(
+	struct measure_doc *d, const char *path, struct digest_value *ret_digest);
+
+RESULT measure_snp_run(const void *options, const struct cli_args *args, int *ret_exit);
+RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int *ret_exit);
+RESULT measure_sev_run(const void *options, const struct cli_args *args, int *ret_exit);
+RESULT measure_tdx_run(const void *options, const struct cli_args *args, int *ret_exit);
+RESULT measure_vtpm_run(const void *options, const struct cli_args *args, int *ret_exit);
+RESULT measure_initdata_run(const void *options, const struct cli_args *args, int *ret_exit);
+RESULT measure_diff_run(const void *options, const struct cli_args *args, int *ret_exit);

@@ -1,0 +1,158 @@
+/* sealpod measure snp|sev-es|sev */
+#include "measure.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include <base/encode.h>
+#include <measured-boot/linux_boot.h>
+
+struct amd {
+	struct measure_doc doc;
+	struct measure_files files;
+	struct launch_kernel kernel;
+	struct launch_svsm svsm;
+	struct launch_log log;
+	struct launch_machine machine;
+	uint8_t firmware_digest[DIGEST_SHA384_SIZE];
+};
+
+static void amd_done(struct amd *a)
+{
+	measure_doc_done(&a->doc);
+	measure_files_done(&a->files);
+}
+
+static RESULT parse_number(const char *option, const char *text, uint64_t max, uint64_t *ret)
+{
+	char *end = NULL;
+
+	errno = 0;
+	unsigned long long v = strtoull(text, &end, 0);
+	if (errno != 0 || !*text || *end || *text == '-' || v > max)
+		return err_new(
+			ERR_USAGE, "--%s %s: not a number up to 0x%" PRIx64, option, text, max);
+	*ret = v;
+	return OK;
+}
+
+static RESULT read_cpu(struct amd *a, const struct measure_options *o)
+{
+	struct launch_machine *m = &a->machine;
+	uint64_t v = 1;
+
+	TRY(launch_vmm_parse(o->vmm ? o->vmm : "qemu", &m->vmm));
+	TRY(measure_add_text(&a->doc, "vmm", o->vmm ? o->vmm : "qemu"));
+	m->vcpus = o->vcpus ? (unsigned)o->vcpus : 1;
+	TRY(measure_add_number(&a->doc, "vcpus", m->vcpus));
+	if (o->guest_features)
+		TRY(parse_number("guest-features", o->guest_features, UINT64_MAX, &v));
+	m->guest_features = v;
+	if (o->cpu_signature && o->cpu_model)
+		return err_new(ERR_USAGE, "--cpu-model or --cpu-signature, not both");
+	if (o->cpu_signature) {
+		TRY(parse_number("cpu-signature", o->cpu_signature, UINT32_MAX, &v));
+		m->cpu_signature = (uint32_t)v;
+		return measure_add_text(&a->doc, "cpu-signature", o->cpu_signature);
+	}
+	const char *model = o->cpu_model ? o->cpu_model : "EPYC-v4";
+	TRY(launch_cpu_signature_by_name(model, &m->cpu_signature));
+	return measure_add_text(&a->doc, "cpu-model", model);
+}
+
+static RESULT read_kernel(struct amd *a, const struct measure_options *o)
+{
+	struct measure_files *f = &a->files;
+
+	if (!o->kernel) {
+		if (o->initrd || o->append)
+			return err_new(ERR_USAGE, "--initrd and --append need --kernel");
+		return OK;
+	}
+	TRY(measure_read(&a->doc, "kernel", o->kernel, LINUX_KERNEL_MAX, &f->kernel));
+	TRY(measure_read(&a->doc, "initrd", o->initrd, MEASURE_INITRD_MAX, &f->initrd));
+	TRY(measure_add_text(&a->doc, "append", o->append ? o->append : ""));
+	a->kernel = (struct launch_kernel){ .kernel = buf_bytes(&f->kernel),
+		.initrd = buf_bytes(&f->initrd),
+		.append = o->append };
+	a->machine.kernel = &a->kernel;
+	return OK;
+}
+
+static RESULT read_svsm(struct amd *a, const struct measure_options *o)
+{
+	if (!o->svsm)
+		return OK;
+	TRY(measure_read(&a->doc, "svsm", o->svsm, OVMF_CODE_MAX, &a->files.svsm));
+	TRY(measure_add_number(&a->doc, "vars-size", o->vars_size));
+	a->svsm = (struct launch_svsm){ .image = buf_bytes(&a->files.svsm),
+		.vars_size = o->vars_size };
+	a->machine.svsm = &a->svsm;
+	return OK;
+}
+
+static RESULT read_inputs(struct amd *a, const struct measure_options *o)
+{
+	a->doc.explain = o->explain;
+	a->log = (struct launch_log){ .step = measure_launch_step, .arg = &a->doc };
+	a->machine.log = o->explain ? &a->log : NULL;
+	TRY(measure_read(&a->doc, "firmware", o->firmware, OVMF_CODE_MAX, &a->files.firmware));
+	a->machine.firmware = buf_bytes(&a->files.firmware);
+	return read_kernel(a, o);
+}
+
+static RESULT read_firmware_digest(struct amd *a, const struct measure_options *o)
+{
+	if (!o->firmware_digest)
+		return OK;
+	TRY(hex_decode_fixed(bytes_str(o->firmware_digest), "--firmware-digest", a->firmware_digest,
+		sizeof(a->firmware_digest)));
+	a->machine.firmware_digest = BYTES_OF(a->firmware_digest);
+	return measure_add_text(&a->doc, "firmware-digest", o->firmware_digest);
+}
+
+RESULT measure_snp_run(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	const struct measure_options *o = options;
+	AUTO(amd_done) struct amd a = { .doc = { .platform = "snp" } };
+	struct digest_value d = { 0 };
+
+	(void)ret_exit;
+	TRY(read_inputs(&a, o));
+	TRY(read_cpu(&a, o));
+	TRY(read_firmware_digest(&a, o));
+	TRY(read_svsm(&a, o));
+	TRY(measure_add_text(
+		&a.doc, "guest-features", o->guest_features ? o->guest_features : "0x1"));
+	TRY(launch_snp_digest(&a.machine, &d));
+	TRY(measure_add_value(&a.doc, "measurement", &d));
+	TRY(measure_bind_initdata(&a.doc, o, "host_data", 32));
+	return measure_print(&a.doc, args->json);
+}
+
+RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	const struct measure_options *o = options;
+	AUTO(amd_done) struct amd a = { .doc = { .platform = "sev-es" } };
+	struct digest_value d = { 0 };
+
+	(void)ret_exit;
+	TRY(read_inputs(&a, o));
+	TRY(read_cpu(&a, o));
+	TRY(launch_sev_es_digest(&a.machine, &d));
+	TRY(measure_add_value(&a.doc, "launch_digest", &d));
+	return measure_print(&a.doc, args->json);
+}
+
+RESULT measure_sev_run(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	const struct measure_options *o = options;
+	AUTO(amd_done) struct amd a = { .doc = { .platform = "sev" } };
+	struct digest_value d = { 0 };
+
+	(void)ret_exit;
+	TRY(read_inputs(&a, o));
+	TRY(launch_sev_digest(&a.machine, &d));
+	TRY(measure_add_value(&a.doc, "launch_digest", &d));
+	return measure_print(&a.doc, args->json);
+}

@@ -1,0 +1,77 @@
+#include "measure.h"
+
+#include <base/file.h>
+#include <measured-boot/initdata.h>
+#include <tee/tee.h>
+
+enum {
+	CARRIER_MAX = 2 * 1024 * 1024 /* base64 of the largest image, and more */
+};
+
+void measure_files_done(struct measure_files *f)
+{
+	buf_done(&f->firmware);
+	buf_done(&f->kernel);
+	buf_done(&f->initrd);
+	buf_done(&f->svsm);
+}
+
+RESULT measure_read(
+	struct measure_doc *d, const char *name, const char *path, uint64_t max, struct buf *to)
+{
+	*to = BUF_INIT(max);
+	if (!path)
+		return OK;
+	TRY(file_read(path, to));
+	return measure_add_file(d, name, path, buf_bytes(to));
+}
+
+RESULT measure_initdata_digest(
+	struct measure_doc *d, const char *path, struct digest_value *ret_digest)
+{
+	AUTO(buf_done) struct buf in = BUF_INIT(CARRIER_MAX);
+	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
+
+	TRY(file_read(path, &in));
+	TRY(initdata_any_parse(buf_bytes(&in), &toml));
+	TRY(measure_add_file(d, "initdata", path, buf_bytes(&toml)));
+	return initdata_digest(buf_bytes(&toml), ret_digest);
+}
+
+RESULT measure_bind_initdata(
+	struct measure_doc *d, const struct measure_options *o, const char *name, size_t size)
+{
+	struct digest_value own = { 0 }, fitted = { .n = size };
+
+	if (!o->initdata)
+		return OK;
+	TRY(measure_initdata_digest(d, o->initdata, &own));
+	tee_fit_digest(digest_bytes(&own), fitted.v, size);
+	return measure_add_value(d, name, &fitted);
+}
+
+RESULT measure_initdata_run(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	static const struct {
+		const char *name;
+		size_t size;
+	} registers[] = { { "host_data", 32 }, { "mr_config_id", 48 } };
+	static const struct digest_value zero = { .alg = DIGEST_SHA256, .n = DIGEST_SHA256_SIZE };
+	AUTO(measure_doc_done) struct measure_doc d = { .platform = "initdata" };
+	struct digest_value own = { 0 }, fitted = { 0 }, pcr8 = { 0 };
+
+	(void)options;
+	(void)ret_exit;
+	TRY(measure_initdata_digest(&d, args->v[0], &own));
+	TRY(measure_add_value(&d, "digest", &own));
+	for (size_t i = 0; i < ARRAY_LEN(registers); i++) {
+		fitted = (struct digest_value){ .n = registers[i].size };
+		tee_fit_digest(digest_bytes(&own), fitted.v, fitted.n);
+		TRY(measure_add_value(&d, registers[i].name, &fitted));
+	}
+	fitted = zero;
+	tee_fit_digest(digest_bytes(&own), fitted.v, fitted.n);
+	TRY(digest2(DIGEST_SHA256, digest_bytes(&zero), digest_bytes(&fitted), &pcr8));
+	TRY(measure_add_value(&d, "pcr8", &pcr8));
+	return measure_print(&d, args->json);
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# sealpod measure: values, exit codes, documents, differences, hostile input. Usage: measure.sh BIN-DIR
+set -euo pipefail
+
+sealpod=$(realpath "$1")/sealpod
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "measure.sh: $*" >&2; exit 1; }
+exits() { # STATUS TEXT COMMAND...
+	local want=$1 text=$2 status=0
+	shift 2
+	"$@" >out 2>&1 || status=$?
+	[ "$status" -eq "$want" ] || { cat out >&2; fail "'$*': exit $status instead of $want"; }
+	grep -qF -- "$text" out || { cat out >&2; fail "'$*' does not say '$text'"; }
+}
+measure() { "$sealpod" measure "$@"; }
+
+# A firmware of 64 KiB with everything that SEV, SEV-ES and SNP want: table of GUIDs, reset block, hash table, metadata.
+python3 - <<'PY'
+import struct, uuid
+size = 65536
+image = bytearray(bytes(i & 0xff for i in range(size)))
+def entry(guid, data):
+    return data + struct.pack('<H', len(data) + 18) + uuid.UUID(guid).bytes_le
+sections = [(0x800000, 0x2000, 1), (0x802000, 0x1000, 2), (0x803000, 0x1000, 3), (0x804000, 0x1000, 0x10)]
+metadata = b'ASEV' + struct.pack('<III', 16 + 12 * len(sections), 1, len(sections)) + b''.join(struct.pack('<III', *s) for s in sections)
+at = 0x400
+image[size - at:size - at + len(metadata)] = metadata
+table = (entry('dc886566-984a-4798-a75e-5585a7bf67cc', struct.pack('<I', at))
+         + entry('7255371f-3a3b-4b04-927b-1da6efa8d454', struct.pack('<II', 0x804c00, 0x400))
+         + entry('00f771de-1a7e-4fcb-890e-68c77e2fb44e', struct.pack('<I', 0x80b004)))
+table += struct.pack('<H', len(table) + 18) + uuid.UUID('96b582de-1fb2-45f7-baea-a366c55a082d').bytes_le
+image[size - 32 - len(table):size - 32] = table
+open('fw', 'wb').write(image)
+open('fw-cut', 'wb').write(image[:-100])
+image[size - 32 - 18:size - 32 - 16] = b'\xff\xff'
+open('fw-bad', 'wb').write(image)
+open('kernel', 'wb').write(b'kernel' * 1000)
+open('kernel2', 'wb').write(b'Kernel' * 1000)
+open('initrd', 'wb').write(b'initrd')
+PY
+truncate -s 4G huge
+echo 'version = "0.1.0"
+algorithm = "sha256"
+[data]
+"a.toml" = "x"' >initdata
+
+# SEV without a kernel is the digest of the firmware, by everybody's tool.
+[ "$(measure sev --firmware fw --json | jq -r .values.launch_digest)" = "$(sha256sum fw | cut -d' ' -f1)" ] || fail 'sev'
+[ "$(measure sev-es --firmware fw --json | jq -r .values.launch_digest)" != "$(sha256sum fw | cut -d' ' -f1)" ] || fail 'sev-es'
+
+# The last page's digest is the measurement, and the same firmware by its digest gives the same.
+snp() { measure snp --firmware fw --kernel kernel --initrd initrd --append 'a b' "$@"; }
+snp --explain --json >a
+jq -e '.values.measurement == .steps[-1].after and (.steps | length) == 16 + 2 + 1 + 1 + 1 + 1' a >/dev/null || fail 'steps of snp'
+seed=$(jq -r '[.steps[] | select(.what == "firmware")][-1].after' a)
+[ "$(snp --firmware-digest "$seed" --json | jq -r .values.measurement)" = "$(jq -r .values.measurement a)" ] || fail 'firmware digest'
+snp --explain >text
+grep -q 'NORMAL firmware, 16 pages' text || fail 'pages are not shown in ranges'
+[ "$(snp --initdata initdata --json | jq -r .values.host_data)" = "$(sha256sum initdata | cut -d' ' -f1)" ] || fail 'host data'
+
+# What differs is named: an input, a number of processors, nothing.
+snp --explain --json >same
+exits 0 'equal' "$sealpod" measure diff a same
+measure snp --firmware fw --kernel kernel --initrd initrd --append 'a c' --explain --json >b
+exits 1 'first input that differs: append' "$sealpod" measure diff a b
+exits 1 'SEV hash table; it depends on: kernel, initrd, append' "$sealpod" measure diff a b
+measure snp --firmware fw --kernel kernel2 --initrd initrd --append 'a b' --explain --json >b
+exits 1 'first input that differs: kernel' "$sealpod" measure diff a b
+snp --vcpus 2 --explain --json >b
+exits 1 'further processor' "$sealpod" measure diff a b
+measure diff a b --json >d || true
+jq -e '.equal == false and .input.name == "vcpus" and .input.a == "1" and .input.b == "2"' d >/dev/null || fail 'diff --json'
+snp --json >b
+exits 0 'equal' "$sealpod" measure diff a b
+measure sev --firmware fw --json >b
+exits 2 'of platform' "$sealpod" measure diff a b
+exits 3 'fw' "$sealpod" measure diff a fw
+echo '{}' >empty
+exits 3 'not what' "$sealpod" measure diff a empty
+
+# Usage and input.
+exits 2 '--kernel' "$sealpod" measure snp --firmware fw --append x
+exits 2 'EPYC-Milan' "$sealpod" measure snp --firmware fw --cpu-model pentium
+exits 2 'not both' "$sealpod" measure snp --firmware fw --cpu-model EPYC-v4 --cpu-signature 0x800f12
+exits 2 '--guest-features' "$sealpod" measure snp --firmware fw --guest-features x
+exits 2 'missing' "$sealpod" measure snp --firmware missing
+exits 3 'huge: more than' "$sealpod" measure snp --firmware huge
+exits 3 'huge: more than' "$sealpod" measure vtpm --firmware huge --kernel kernel
+exits 3 'whole pages' "$sealpod" measure snp --firmware fw-cut
+exits 3 'OVMF table' "$sealpod" measure snp --firmware fw-bad
+exits 3 'firmware volume' "$sealpod" measure vtpm --firmware fw --kernel kernel
+for platform in snp sev-es tdx; do
+	status=0
+	measure "$platform" --firmware initrd >out 2>&1 || status=$?
+	[ "$status" -eq 2 ] || [ "$status" -eq 3 ] || fail "$platform of a file that is no firmware: $status"
+done
+
+# initdata: cut or filled to each register.
+digest=$(sha256sum initdata | cut -d' ' -f1)
+measure initdata initdata >i
+grep -qx "host_data *$digest" i && grep -qx "mr_config_id *${digest}0\{32\}" i || fail 'registers of initdata'
+echo ok
