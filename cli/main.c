@@ -15,6 +15,7 @@ static const struct cli_command cmd_completion;
 
 static const struct cli_command *const commands[] = {
 	&cmd_run,
+	&cmd_doctor,
 	&cmd_pod,
 	&cmd_kbs,
 	&cmd_initdata,

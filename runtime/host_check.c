@@ -9,9 +9,7 @@ enum {
 	PARAMETER_MAX = 64
 };
 
-/* The next row; the last one is written over again when there were too many. */
-PRINTF(4, 5)
-static struct host_check *add(
+struct host_check *host_add(
 	struct host_checks *out, const char *what, enum host_status status, const char *fmt, ...)
 {
 	struct host_check *c = &out->v[out->n];
@@ -26,13 +24,23 @@ static struct host_check *add(
 	return c;
 }
 
-PRINTF(2, 3) static void fix(struct host_check *c, const char *fmt, ...)
+void host_fix(struct host_check *c, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(c->fix, sizeof(c->fix), fmt, ap);
 	va_end(ap);
+}
+
+struct bytes host_line(struct bytes *rest)
+{
+	const uint8_t *end = memchr(rest->p, '\n', rest->n);
+	struct bytes line = bytes_of(rest->p, end ? (size_t)(end - rest->p) : rest->n);
+	size_t skip = end ? line.n + 1 : line.n;
+
+	*rest = bytes_of(rest->p + skip, rest->n - skip);
+	return line;
 }
 
 static bool at_least(struct host_version have, struct host_version want)
@@ -46,10 +54,10 @@ static void check_cpu(
 	char found[HOST_FOUND_MAX];
 	bool good = need->cpu(f, found, sizeof(found));
 	enum host_status bad = need->soft ? HOST_WARN : HOST_BAD;
-	struct host_check *c = add(out, "CPU", good ? HOST_OK : bad, "%s", found);
+	struct host_check *c = host_add(out, "CPU", good ? HOST_OK : bad, "%s", found);
 
 	if (!good)
-		fix(c, "%s",
+		host_fix(c, "%s",
 			need->cpu_fix ? need->cpu_fix
 				      : "turn AMD-V or VT-x on in the firmware's setup, or "
 					"nested virtualisation where this is a guest");
@@ -63,10 +71,11 @@ static void check_kernel(
 	if (need->kernel.major == 0)
 		return;
 	bool good = at_least(have, need->kernel);
-	struct host_check *c = add(
+	struct host_check *c = host_add(
 		out, "kernel", good ? HOST_OK : HOST_BAD, "Linux %u.%u", have.major, have.minor);
 	if (!good)
-		fix(c, "Linux %u.%u or later is needed", need->kernel.major, need->kernel.minor);
+		host_fix(c, "Linux %u.%u or later is needed", need->kernel.major,
+			need->kernel.minor);
 }
 
 /* 'Y' and '1' are yes, whatever follows. */
@@ -81,17 +90,17 @@ static void check_parameter(
 		return;
 	if (failed(str_format(&path, "%s%s", f->root, need->parameter)) ||
 		failed(file_read(path, &text))) {
-		c = add(out, "kernel parameter", HOST_BAD, "%s is not there", need->parameter);
-		fix(c, "%s", need->parameter_fix);
+		c = host_add(out, "kernel parameter", HOST_BAD, "%s is not there", need->parameter);
+		host_fix(c, "%s", need->parameter_fix);
 		return;
 	}
 	while (text.n > 0 && text.p[text.n - 1] == '\n')
 		text.n--;
 	bool good = text.n > 0 && (text.p[0] == 'Y' || text.p[0] == '1');
-	c = add(out, "kernel parameter", good ? HOST_OK : HOST_BAD, "%s is %.*s", need->parameter,
-		(int)text.n, (const char *)text.p);
+	c = host_add(out, "kernel parameter", good ? HOST_OK : HOST_BAD, "%s is %.*s",
+		need->parameter, (int)text.n, (const char *)text.p);
 	if (!good)
-		fix(c, "%s", need->parameter_fix);
+		host_fix(c, "%s", need->parameter_fix);
 }
 
 static void check_device(const struct host_facts *f, const char *device, const char *absent_fix,
@@ -106,13 +115,13 @@ static void check_device(const struct host_facts *f, const char *device, const c
 	int why = errno;
 	AUTO(auto_close) int close_it = fd;
 	if (fd >= 0) {
-		(void)add(out, "device", HOST_OK, "%s", device);
+		(void)host_add(out, "device", HOST_OK, "%s", device);
 		return;
 	}
 	bool absent = why == ENOENT || why == ENXIO || why == ENODEV;
-	struct host_check *c = add(out, "device", bad, "%s %s", device,
+	struct host_check *c = host_add(out, "device", bad, "%s %s", device,
 		absent ? "is not there" : "may not be opened by this user");
-	fix(c, "%s", absent ? absent_fix : "run as root, or join the group that owns it");
+	host_fix(c, "%s", absent ? absent_fix : "run as root, or join the group that owns it");
 }
 
 static void check_kvm(
@@ -131,15 +140,12 @@ static bool has_object(const struct host_qemu *qemu, const char *object)
 	struct bytes rest = buf_bytes(&qemu->objects), want = bytes_str(object);
 
 	while (rest.n > 0) {
-		const uint8_t *end = memchr(rest.p, '\n', rest.n);
-		struct bytes line = bytes_of(rest.p, end ? (size_t)(end - rest.p) : rest.n);
-		size_t skip = end ? line.n + 1 : line.n;
+		struct bytes line = host_line(&rest);
 
 		while (line.n > 0 && line.p[0] == ' ')
 			line = bytes_of(line.p + 1, line.n - 1);
 		if (bytes_equal(line, want))
 			return true;
-		rest = bytes_of(rest.p + skip, rest.n - skip);
 	}
 	return false;
 }
@@ -162,24 +168,24 @@ static void check_qemu(const struct host_facts *f, const struct host_question *q
 	struct host_check *c;
 
 	if (!qemu->found) {
-		c = add(out, "QEMU", HOST_BAD, "%s is not installed", program);
-		fix(c, "install QEMU %u.%u or later (Debian: %s)", need->qemu.major,
+		c = host_add(out, "QEMU", HOST_BAD, "%s is not installed", program);
+		host_fix(c, "install QEMU %u.%u or later (Debian: %s)", need->qemu.major,
 			need->qemu.minor,
 			arch == VM_ARCH_S390X ? "qemu-system-misc" : "qemu-system-x86");
 		return;
 	}
 	bool new_enough = at_least(have, need->qemu);
 	bool knows = !need->object || has_object(qemu, need->object);
-	c = add(out, "QEMU", new_enough && knows ? HOST_OK : HOST_BAD, "%s %u.%u%s%s", program,
+	c = host_add(out, "QEMU", new_enough && knows ? HOST_OK : HOST_BAD, "%s %u.%u%s%s", program,
 		have.major, have.minor,
 		!need->object ? ""
 		: knows	      ? " with "
 			      : " without ",
 		need->object ? need->object : "");
 	if (!new_enough)
-		fix(c, "QEMU %u.%u or later is needed", need->qemu.major, need->qemu.minor);
+		host_fix(c, "QEMU %u.%u or later is needed", need->qemu.major, need->qemu.minor);
 	else if (!knows)
-		fix(c, "a QEMU built with KVM and %s", need->object);
+		host_fix(c, "a QEMU built with KVM and %s", need->object);
 }
 
 static void check_firmware(const struct host_facts *f, const struct host_question *q,
@@ -195,18 +201,18 @@ static void check_firmware(const struct host_facts *f, const struct host_questio
 		bool there = !failed(str_format(&full, "%s%s", f->root, q->firmware)) &&
 			     file_exists(full);
 
-		c = add(out, "firmware", there ? HOST_OK : HOST_BAD, "%s%s", q->firmware,
+		c = host_add(out, "firmware", there ? HOST_OK : HOST_BAD, "%s%s", q->firmware,
 			there ? "" : " is not there");
 		if (!there)
-			fix(c, "%s", need->firmware_fix);
+			host_fix(c, "%s", need->firmware_fix);
 		return;
 	}
 	if (!failed(host_firmware(f->root, q->platform, &path))) {
-		(void)add(out, "firmware", HOST_OK, "%s", buf_cstr(&path));
+		(void)host_add(out, "firmware", HOST_OK, "%s", buf_cstr(&path));
 		return;
 	}
-	c = add(out, "firmware", HOST_BAD, "none at the usual places");
-	fix(c, "%s", need->firmware_fix);
+	c = host_add(out, "firmware", HOST_BAD, "none at the usual places");
+	host_fix(c, "%s", need->firmware_fix);
 }
 
 static void check_program(
@@ -215,11 +221,12 @@ static void check_program(
 	if (!need->program)
 		return;
 	if (host_program(f->root, need->program)) {
-		(void)add(out, "program", HOST_OK, "%s", need->program);
+		(void)host_add(out, "program", HOST_OK, "%s", need->program);
 		return;
 	}
-	struct host_check *c = add(out, "program", HOST_BAD, "%s is not installed", need->program);
-	fix(c, "install %s", need->program);
+	struct host_check *c =
+		host_add(out, "program", HOST_BAD, "%s is not installed", need->program);
+	host_fix(c, "install %s", need->program);
 }
 
 /* A guest starts without them, but proves nothing to anybody. */
@@ -236,13 +243,14 @@ static void check_quotes(const struct host_facts *f, const struct host_question 
 	bool there = !failed(str_format(&path, "%s%s", f->root,
 			     file ? address + sizeof(in_file) - 1 : "/dev/vsock")) &&
 		     file_exists(path);
-	struct host_check *c = add(out, "quotes", there ? HOST_OK : HOST_WARN, "%s%s", address,
+	struct host_check *c = host_add(out, "quotes", there ? HOST_OK : HOST_WARN, "%s%s", address,
 		there  ? ""
 		: file ? ": no such socket"
 		       : ": no /dev/vsock to reach it by");
 	if (!there)
-		fix(c, "start Intel's quote generation service (qgsd); without it guests start but "
-		       "cannot attest");
+		host_fix(c, "start Intel's quote generation service (qgsd); without it guests "
+			    "start but "
+			    "cannot attest");
 }
 
 static bool right_host(
@@ -252,9 +260,9 @@ static bool right_host(
 
 	if (!p->hardware || (f->arch < VM_ARCHS && p->archs & 1u << f->arch))
 		return true;
-	struct host_check *c = add(out, "architecture", HOST_BAD, "this host is %s",
+	struct host_check *c = host_add(out, "architecture", HOST_BAD, "this host is %s",
 		f->arch < VM_ARCHS ? vm_arch_info(f->arch)->name : "neither x86_64 nor s390x");
-	fix(c, "an %s host", vm_arch_info(guest_arch(f, p))->name);
+	host_fix(c, "an %s host", vm_arch_info(guest_arch(f, p))->name);
 	return false;
 }
 

@@ -26,6 +26,14 @@ struct host_need {
 void host_check_all(const struct host_facts *f, const struct host_question *q,
 	const struct host_need *need, struct host_checks *out);
 
+/* The next row; the last one is written over again when there were too many. */
+PRINTF(4, 5)
+struct host_check *host_add(
+	struct host_checks *out, const char *what, enum host_status status, const char *fmt, ...);
+PRINTF(2, 3) void host_fix(struct host_check *c, const char *fmt, ...);
+/* Cuts the first line off, without its end. `rest` must not be empty. */
+struct bytes host_line(struct bytes *rest);
+
 /* host_cpu.c */
 bool host_cpu_any(const struct host_facts *f, char *found, size_t size);
 bool host_cpu_sev(const struct host_facts *f, char *found, size_t size);
