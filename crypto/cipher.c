@@ -129,6 +129,46 @@ void ctr_freep(struct ctr_ctx **c)
 	free(*c);
 }
 
+/* ---- XTS ---- */
+struct xts_ctx {
+	EVP_CIPHER_CTX *evp;
+};
+
+RESULT xts_new(bool encrypt, struct bytes key, struct xts_ctx **ret_ctx)
+{
+	static const uint8_t first[XTS_TWEAK];
+	AUTO(xts_freep) struct xts_ctx *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return err_new(ERR_NOMEM, "AES-256-XTS");
+	if (key.n == XTS_KEY && bytes_equal(bytes_of(key.p, XTS_KEY / 2),
+					bytes_of(key.p + XTS_KEY / 2, XTS_KEY / 2)))
+		return err_new(ERR_CRYPTO, "AES-256-XTS: both halves of the key are equal");
+	TRY(cipher_new("AES-256-XTS", encrypt, key, BYTES_OF(first), &c->evp));
+	*ret_ctx = TAKE(c);
+	return OK;
+}
+
+RESULT xts_unit(
+	struct xts_ctx *c, const uint8_t tweak[static XTS_TWEAK], struct bytes in, uint8_t *to)
+{
+	int n;
+
+	TRY(one_shot_size(in));
+	if (EVP_CipherInit_ex2(c->evp, NULL, NULL, tweak, -1, NULL) != 1 ||
+		EVP_CipherUpdate(c->evp, to, &n, in.p, (int)in.n) != 1)
+		return ossl_error(ERR_CRYPTO, "AES-256-XTS");
+	return OK;
+}
+
+void xts_freep(struct xts_ctx **c)
+{
+	if (!*c)
+		return;
+	EVP_CIPHER_CTX_free((*c)->evp);
+	free(*c);
+}
+
 /* ---- CFB ---- */
 RESULT aes_cfb(bool encrypt, struct bytes key, struct bytes in, struct buf *out)
 {

@@ -6,6 +6,7 @@ set(FILES
 	se_header.c
 	se_hkd.c
 	se_keys.c
+	se_layout.c
 	se_request.c
 	se_verify.c
 )

@@ -86,6 +86,31 @@ static bool is_image(struct bytes file)
 	return file.n > SE_HEADER_MAX && !failed(se_header_find(file, &header));
 }
 
+static void put_component(struct fields *out, struct bytes file, const struct se_component *c)
+{
+	const char *name = se_kind_name(se_component_kind(c));
+
+	fields_group(out, at(file, c->content), c->content.n, name);
+	fields_u64(out, FIELDS_NO_OFFSET, 0, "address", c->address, NULL);
+	fields_u64(out, FIELDS_NO_OFFSET, 0, "pages", c->content.n / SE_PAGE, NULL);
+	fields_u64(out, FIELDS_NO_OFFSET, 0, "tweak prefix", c->tweak_prefix, NULL);
+	fields_end(out);
+}
+
+/* Components are shown of whole images only: a file cut behind the header still has one. */
+static void put_layout(struct fields *out, struct bytes file)
+{
+	struct se_layout l;
+
+	if (failed(se_layout_parse(file, &l))) {
+		fields_str(out, FIELDS_NO_OFFSET, 0, "components", "not decoded", err_text());
+		return;
+	}
+	for (size_t i = 0; i < l.n_components; i++)
+		put_component(out, file, &l.components[i]);
+	put(out, file, l.ipib, "IPL parameter block", "tells where the components are");
+}
+
 static RESULT describe_image(struct bytes file, struct fields *out)
 {
 	struct bytes header;
@@ -96,6 +121,7 @@ static RESULT describe_image(struct bytes file, struct fields *out)
 	TRY(describe_header(header, out));
 	out->base -= header.p - file.p;
 	fields_end(out);
+	put_layout(out, file);
 	return OK;
 }
 

@@ -5,8 +5,8 @@
 enum {
 	HEADER_FIXED = 0x1a0,
 	PAGE = 4096,
-	METADATA_OFFSET = 0xc000,
 	METADATA_SIZE = 28,
+	METADATA_VERSION = 1,
 	SEARCH_FIRST = 0x14,
 	SEARCH_LAST = 0x400, /* pages: the header stands behind the components */
 };
@@ -102,17 +102,30 @@ static bool header_at(struct bytes image, uint64_t offset, struct bytes *ret_hea
 	return true;
 }
 
+bool se_metadata_read(struct bytes image, uint64_t *ret_header, uint64_t *ret_ipib)
+{
+	if (image.n < SE_METADATA_OFFSET + METADATA_SIZE)
+		return false;
+	struct bytes meta = bytes_of(image.p + SE_METADATA_OFFSET, METADATA_SIZE);
+	struct reader r = rd_of(meta);
+	rd_skip(&r, strlen(metadata_magic));
+	uint64_t header = rd_be64(&r);
+	uint32_t version = rd_be32(&r);
+	uint64_t ipib = rd_be64(&r);
+	if (!starts_with(meta, metadata_magic) || version != METADATA_VERSION)
+		return false;
+	*ret_header = header;
+	*ret_ipib = ipib;
+	return true;
+}
+
 /* Newer images say where it is; older ones have it at the start of a page. */
 RESULT se_header_find(struct bytes image, struct bytes *ret_header)
 {
-	if (image.n > METADATA_OFFSET + METADATA_SIZE) {
-		struct bytes meta = bytes_of(image.p + METADATA_OFFSET, METADATA_SIZE);
-		struct reader r = rd_of(meta);
-		rd_skip(&r, strlen(metadata_magic));
-		uint64_t offset = rd_be64(&r);
-		if (starts_with(meta, metadata_magic) && header_at(image, offset, ret_header))
-			return OK;
-	}
+	uint64_t offset, ipib;
+
+	if (se_metadata_read(image, &offset, &ipib) && header_at(image, offset, ret_header))
+		return OK;
 	for (size_t page = SEARCH_FIRST; page < SEARCH_LAST; page++)
 		if (header_at(image, page * PAGE, ret_header))
 			return OK;

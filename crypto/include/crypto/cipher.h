@@ -26,6 +26,18 @@ RESULT ctr_new(struct bytes key, struct bytes nonce, struct ctr_ctx **ret_ctx);
 RESULT ctr_update(struct ctr_ctx *c, struct bytes in, uint8_t *to);
 void ctr_freep(struct ctr_ctx **c);
 
+/* AES-256-XTS (IEEE 1619): a data unit at a time, of at least 16 bytes, with its own tweak. */
+enum {
+	XTS_KEY = 64, /* two halves that must not be equal */
+	XTS_TWEAK = 16
+};
+struct xts_ctx;
+RESULT xts_new(bool encrypt, struct bytes key, struct xts_ctx **ret_ctx);
+/* `to` may be in.p; in.n bytes. */
+RESULT xts_unit(
+	struct xts_ctx *c, const uint8_t tweak[static XTS_TWEAK], struct bytes in, uint8_t *to);
+void xts_freep(struct xts_ctx **c);
+
 /* AES-CFB128 with a zero IV, 128- or 256-bit key: the TPM 2.0 credential protection. */
 RESULT aes_cfb(bool encrypt, struct bytes key, struct bytes in, struct buf *out);
 

@@ -203,6 +203,48 @@ static void test_ctr(void **state)
 	}
 }
 
+/* IEEE 1619-2007, vector 10, its first three blocks. */
+static void test_xts(void **state)
+{
+	static const char key_text[] =
+		"2718281828459045235360287471352662497757247093699959574966967627"
+		"3141592653589793238462643383279502884197169399375105820974944592";
+	static const char want[] = "1c3b3a102f770386e4836c99e370cf9bea00803f5e482357"
+				   "a4ae12d414a3e63b5d31e276f8fe4a8d66b317f9ac683f44";
+	static const uint8_t tweak[XTS_TWEAK] = { 0xff }, other[XTS_TWEAK] = { 0xfe };
+	AUTO(xts_freep) struct xts_ctx *seal = NULL, *open = NULL;
+	struct bytes key = test_hex(key_text);
+	uint8_t unit[48], plain[48];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plain); i++)
+		plain[i] = (uint8_t)i;
+	assert_ok(xts_new(true, key, &seal));
+	assert_ok(xts_new(false, key, &open));
+	/* The same context again, and in place. */
+	for (int i = 0; i < 2; i++) {
+		assert_ok(xts_unit(seal, other, BYTES_OF(plain), unit));
+		memcpy(unit, plain, sizeof(plain));
+		assert_ok(xts_unit(seal, tweak, BYTES_OF(unit), unit));
+		assert_bytes_equal(BYTES_OF(unit), test_hex(want));
+		assert_ok(xts_unit(open, tweak, BYTES_OF(unit), unit));
+		assert_bytes_equal(BYTES_OF(unit), BYTES_OF(plain));
+	}
+}
+
+static void test_xts_refuses(void **state)
+{
+	static const uint8_t tweak[XTS_TWEAK], halves[XTS_KEY], key[XTS_KEY] = { 1 };
+	AUTO(xts_freep) struct xts_ctx *c = NULL;
+	uint8_t unit[15] = { 0 };
+
+	(void)state;
+	assert_err(xts_new(true, BYTES_OF(halves), &c), ERR_CRYPTO);
+	assert_err(xts_new(true, bytes_of(key, 32), &c), ERR_CRYPTO);
+	assert_ok(xts_new(true, BYTES_OF(key), &c));
+	assert_err(xts_unit(c, tweak, BYTES_OF(unit), unit), ERR_CRYPTO);
+}
+
 static void test_layer_hmac(void **state)
 {
 	(void)state;
@@ -377,6 +419,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_gcm_refuses, queue_is_empty),
 		cmocka_unit_test_teardown(test_gcm_annotation_packet, queue_is_empty),
 		cmocka_unit_test_teardown(test_ctr, queue_is_empty),
+		cmocka_unit_test_teardown(test_xts, queue_is_empty),
+		cmocka_unit_test_teardown(test_xts_refuses, queue_is_empty),
 		cmocka_unit_test_teardown(test_layer_hmac, queue_is_empty),
 		cmocka_unit_test_teardown(test_cfb, queue_is_empty),
 		cmocka_unit_test_teardown(test_key_wrap, queue_is_empty),
