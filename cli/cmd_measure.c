@@ -118,7 +118,7 @@ static const struct cli_command cmd_diff = {
 };
 
 static const struct cli_command *const commands[] = { &cmd_snp, &cmd_sev_es, &cmd_sev, &cmd_tdx,
-	&cmd_vtpm, &cmd_measure_initdata, &cmd_diff, NULL };
+	&cmd_vtpm, &cmd_measure_initdata, &cmd_measure_id_block, &cmd_diff, NULL };
 
 const struct cli_command cmd_measure = {
 	.name = "measure",

@@ -69,6 +69,8 @@ struct measure_options {
 	bool explain, debug;
 };
 
+/* An option's number, decimal or 0x; ERR_USAGE. */
+RESULT measure_parse_number(const char *option, const char *text, uint64_t max, uint64_t *ret_v);
 /* Reads `path` into `to` and notes it as an input; NULL: nothing. */
 RESULT measure_read(
 	struct measure_doc *d, const char *name, const char *path, uint64_t max, struct buf *to);
@@ -86,3 +88,5 @@ RESULT measure_tdx_run(const void *options, const struct cli_args *args, int *re
 RESULT measure_vtpm_run(const void *options, const struct cli_args *args, int *ret_exit);
 RESULT measure_initdata_run(const void *options, const struct cli_args *args, int *ret_exit);
 RESULT measure_diff_run(const void *options, const struct cli_args *args, int *ret_exit);
+
+extern const struct cli_command cmd_measure_id_block;

@@ -1,9 +1,6 @@
 /* sealpod measure snp|sev-es|sev */
 #include "measure.h"
 
-#include <errno.h>
-#include <inttypes.h>
-
 #include <base/encode.h>
 #include <measured-boot/linux_boot.h>
 
@@ -23,19 +20,6 @@ static void amd_done(struct amd *a)
 	measure_files_done(&a->files);
 }
 
-static RESULT parse_number(const char *option, const char *text, uint64_t max, uint64_t *ret)
-{
-	char *end = NULL;
-
-	errno = 0;
-	unsigned long long v = strtoull(text, &end, 0);
-	if (errno != 0 || !*text || *end || *text == '-' || v > max)
-		return err_new(
-			ERR_USAGE, "--%s %s: not a number up to 0x%" PRIx64, option, text, max);
-	*ret = v;
-	return OK;
-}
-
 static RESULT read_cpu(struct amd *a, const struct measure_options *o)
 {
 	struct launch_machine *m = &a->machine;
@@ -46,12 +30,12 @@ static RESULT read_cpu(struct amd *a, const struct measure_options *o)
 	m->vcpus = o->vcpus ? (unsigned)o->vcpus : 1;
 	TRY(measure_add_number(&a->doc, "vcpus", m->vcpus));
 	if (o->guest_features)
-		TRY(parse_number("guest-features", o->guest_features, UINT64_MAX, &v));
+		TRY(measure_parse_number("guest-features", o->guest_features, UINT64_MAX, &v));
 	m->guest_features = v;
 	if (o->cpu_signature && o->cpu_model)
 		return err_new(ERR_USAGE, "--cpu-model or --cpu-signature, not both");
 	if (o->cpu_signature) {
-		TRY(parse_number("cpu-signature", o->cpu_signature, UINT32_MAX, &v));
+		TRY(measure_parse_number("cpu-signature", o->cpu_signature, UINT32_MAX, &v));
 		m->cpu_signature = (uint32_t)v;
 		return measure_add_text(&a->doc, "cpu-signature", o->cpu_signature);
 	}

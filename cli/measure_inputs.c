@@ -1,5 +1,8 @@
 #include "measure.h"
 
+#include <errno.h>
+#include <inttypes.h>
+
 #include <base/file.h>
 #include <measured-boot/initdata.h>
 #include <tee/tee.h>
@@ -14,6 +17,19 @@ void measure_files_done(struct measure_files *f)
 	buf_done(&f->kernel);
 	buf_done(&f->initrd);
 	buf_done(&f->svsm);
+}
+
+RESULT measure_parse_number(const char *option, const char *text, uint64_t max, uint64_t *ret_v)
+{
+	char *end = NULL;
+
+	errno = 0;
+	unsigned long long v = strtoull(text, &end, 0);
+	if (errno != 0 || !*text || *end || *text == '-' || v > max)
+		return err_new(
+			ERR_USAGE, "--%s %s: not a number up to 0x%" PRIx64, option, text, max);
+	*ret_v = v;
+	return OK;
 }
 
 RESULT measure_read(

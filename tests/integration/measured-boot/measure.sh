@@ -46,6 +46,9 @@ algorithm = "sha256"
 [data]
 "a.toml" = "x"' >initdata
 
+echo '{"platform": "snp"}' >initdata-json
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out p256.pem 2>/dev/null
+
 # SEV without a kernel is the digest of the firmware, by everybody's tool.
 [ "$(measure sev --firmware fw --json | jq -r .values.launch_digest)" = "$(sha256sum fw | cut -d' ' -f1)" ] || fail 'sev'
 [ "$(measure sev-es --firmware fw --json | jq -r .values.launch_digest)" != "$(sha256sum fw | cut -d' ' -f1)" ] || fail 'sev-es'
@@ -79,6 +82,30 @@ exits 2 'of platform' "$sealpod" measure diff a b
 exits 3 'fw' "$sealpod" measure diff a fw
 echo '{}' >empty
 exits 3 'not what' "$sealpod" measure diff a empty
+
+# An ID block made from a document passes the check of both signatures, changed or exchanged ones do not.
+for key in id author; do
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out $key.pem 2>/dev/null
+done
+id_block() { measure id-block --measurement a --id-key id.pem --image-id pod "$@"; }
+id_block --author-key author.pem --out-block block --out-auth auth --json >made
+[ "$(stat -c %s block auth | tr '\n' ' ')" = '96 4096 ' ] || fail 'sizes of the ID block'
+[ "$(jq -r .values.measurement made)" = "$(jq -r .values.measurement a)" ] || fail 'measurement of the ID block'
+measure id-block block auth --json | cmp - made || fail 'the ID block is read back otherwise'
+jq -r .id_block made >block64
+measure id-block block64 auth --json | cmp - made || fail 'an ID block in base64'
+[ "$(measure id-block --measurement "$(jq -r .values.measurement a)" --id-key id.pem --json | jq -r .values.id_key_digest)" = \
+	"$(jq -r .values.id_key_digest made)" ] || fail 'digest of the ID key'
+id_block --policy 0x30001 --out-block other --out-auth other-auth >text
+grep -qx 'policy            0x30001' text || fail 'policy of the ID block'
+! grep -q author text || fail 'an author key from nowhere'
+exits 1 'signature' "$sealpod" measure id-block other auth
+exits 3 'neither 96 bytes' "$sealpod" measure id-block auth auth
+exits 2 'BLOCK and AUTH' "$sealpod" measure id-block block
+exits 2 '--measurement and --id-key' "$sealpod" measure id-block
+exits 3 'values.measurement' "$sealpod" measure id-block --measurement initdata-json --id-key id.pem
+exits 2 'P-384' "$sealpod" measure id-block --measurement a --id-key p256.pem
+exits 2 '--family-id' "$sealpod" measure id-block --measurement a --id-key id.pem --family-id 'longer than sixteen'
 
 # Usage and input.
 exits 2 '--kernel' "$sealpod" measure snp --firmware fw --append x
