@@ -15,11 +15,31 @@
 struct tee;
 struct tee_guest; /* an open driver; its first member is its struct tee row */
 
+/*
+ * How drivers of confidential guests reach sysfs, configfs and devices; tests put a platform of
+ * their own in its place. `path` is whole, the root included. ERR_SYS keeps errno (err_errno()),
+ * ERR_NOT_FOUND: there is no such file. The functions get the table itself, so a bigger struct may
+ * begin with it.
+ */
+struct tee_io {
+	RESULT (*read)(const struct tee_io *io, const char *path, struct buf *out);
+	RESULT (*write)
+	(const struct tee_io *io, const char *path, struct bytes data); /* one call */
+	RESULT (*make_dir)(const struct tee_io *io, const char *path);	/* its parent exists */
+	RESULT (*remove_dir)(const struct tee_io *io, const char *path);
+	/* ioctl(2) on a device opened for it; `arg` may have been written to on failure too. */
+	RESULT(*control)
+	(const struct tee_io *io, const char *path, unsigned long request, void *arg);
+};
+/* Library tee-guest: the kernel's. */
+extern const struct tee_io tee_io_kernel;
+
 struct tee_guest_config {
 	const char
 		*root; /* where devices and sysfs are found: "" in a guest, a directory in tests */
 	const char *tcti; /* vtpm, az-*: TCTI string, NULL: "device:<root>/dev/tpmrm0" */
 	const char *imds; /* az-*: metadata service, NULL: Azure's "http://169.254.169.254" */
+	const struct tee_io *io;   /* tdx, snp, se: NULL: tee_io_kernel */
 	unsigned azure_timeout_ms; /* az-*: of each answer by paravisor or service, 0: 10 s */
 };
 
