@@ -24,7 +24,8 @@
 enum {
 	LOG_PORT_WAIT_MS = 500,
 	TPM_WAIT_MS = 3000,
-	TPM_STEP_US = 5000
+	TPM_STEP_US = 5000,
+	CMDLINE_MAX = 64 * 1024
 };
 
 static RESULT prepare_machine(void)
@@ -76,6 +77,15 @@ static RESULT bind_digest(const struct tee *t, const struct digest_value *digest
 	return e;
 }
 
+/* Where the launch measures the command line and has no field for initdata (SEV, SE). */
+static RESULT bind_by_cmdline(const struct digest_value *digest, bool *ret_bound)
+{
+	AUTO(buf_done) struct buf cmdline = BUF_INIT(CMDLINE_MAX);
+
+	TRY(file_read("/proc/cmdline", &cmdline));
+	return initdata_check_append(buf_bytes(&cmdline), digest, ret_bound);
+}
+
 /* Before anything else runs, so that nothing runs that the binding does not cover. */
 static RESULT bind_initdata(struct buf *toml, const char **ret_platform)
 {
@@ -83,6 +93,7 @@ static RESULT bind_initdata(struct buf *toml, const char **ret_platform)
 	struct digest_value digest = { .alg = DIGEST_SHA256, .n = DIGEST_SHA256_SIZE };
 	const struct tee *t;
 	char hex[2 * DIGEST_MAX + 1];
+	bool by_cmdline = false;
 	struct err e = boot_find_initdata("", toml);
 
 	if (e.code == ERR_NOT_FOUND)
@@ -91,14 +102,16 @@ static RESULT bind_initdata(struct buf *toml, const char **ret_platform)
 		TRY(initdata_digest(buf_bytes(toml), &digest));
 	else
 		return e;
+	if (failed(e = bind_by_cmdline(&digest, &by_cmdline)))
+		return err_add(e, "initdata of the command line");
 	wait_for_tpm();
 	t = tee_detect(&config);
 	*ret_platform = t ? t->platform : "none";
 	if (t && failed(e = bind_digest(t, &digest)))
 		return err_add(e, "binding initdata");
 	hex_to(digest_bytes(&digest), hex);
-	log_info(
-		"initdata", "platform=%s digest=%s bound=%s", *ret_platform, hex, t ? "yes" : "no");
+	log_info("initdata", "platform=%s digest=%s bound=%s", *ret_platform, hex,
+		t || by_cmdline ? "yes" : "no");
 	return OK;
 }
 

@@ -242,7 +242,13 @@ static RESULT digest_run(const void *options, const struct cli_args *args, int *
 struct bound {
 	struct digest_value digest, pcr8;
 	uint8_t host_data[64], mr_config_id[64];
+	char *append;
 };
+
+static void bound_done(struct bound *b)
+{
+	free(b->append);
+}
 
 static void show_json(const struct initdata *d, const struct bound *b, struct buf *out)
 {
@@ -254,6 +260,7 @@ static void show_json(const struct initdata *d, const struct bound *b, struct bu
 	jw_khex(&w, "host_data", bytes_of(b->host_data, HOST_DATA_SIZE));
 	jw_khex(&w, "mr_config_id", bytes_of(b->mr_config_id, MR_CONFIG_ID_SIZE));
 	jw_khex(&w, "pcr8", digest_bytes(&b->pcr8));
+	jw_kstr(&w, "append", b->append);
 	jw_key(&w, "data");
 	jw_object(&w);
 	for (size_t i = 0; i < d->data.n; i++)
@@ -277,6 +284,7 @@ static void show_text(const struct initdata *d, const struct bound *b, struct bu
 	show_line(out, "HOST_DATA", bytes_of(b->host_data, HOST_DATA_SIZE));
 	show_line(out, "MRCONFIGID", bytes_of(b->mr_config_id, MR_CONFIG_ID_SIZE));
 	show_line(out, "PCR 8", digest_bytes(&b->pcr8));
+	buf_printf(out, "%-13s %s\n", "command line", b->append);
 	for (size_t i = 0; i < d->data.n; i++) {
 		const char *text = d->data.v[i].value;
 		buf_printf(out, "\n--- %s (%zu bytes)\n", d->data.v[i].name, strlen(text));
@@ -291,7 +299,7 @@ static RESULT show(const void *options, const struct cli_args *args, int *ret_ex
 	AUTO(initdata_done) struct initdata d = { 0 };
 	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
 	AUTO(buf_done) struct buf out = BUF_INIT(OUT_MAX);
-	struct bound b = { 0 };
+	AUTO(bound_done) struct bound b = { 0 };
 
 	(void)options;
 	(void)ret_exit;
@@ -299,6 +307,7 @@ static RESULT show(const void *options, const struct cli_args *args, int *ret_ex
 	TRY(initdata_parse(buf_bytes(&toml), &d));
 	TRY(digest(d.algorithm, buf_bytes(&toml), &b.digest));
 	TRY(pcr8(&b.digest, &b.pcr8));
+	TRY(initdata_append("", &b.digest, &b.append));
 	(void)register_value(&b.digest, HOST_DATA_SIZE, b.host_data);
 	(void)register_value(&b.digest, MR_CONFIG_ID_SIZE, b.mr_config_id);
 	if (args->json)

@@ -354,14 +354,23 @@ static RESULT run_image(const struct run_options *o, const struct cli_args *args
 	return OK;
 }
 
-static RESULT print_append(const struct run_options *o)
+/* What QEMU would get. Without an image or a document, initdata is not known and not in it. */
+static RESULT print_append(const struct run_options *o, const struct cli_args *args)
 {
+	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
+	AUTO(auto_free) char *bound = NULL;
 	const struct vm_platform *platform = NULL;
+	struct digest_value digest;
 	enum vm_arch arch;
 
 	TRY(vm_platform_find(or_default(o->platform, "vtpm"), &platform));
 	TRY(run_arch(o->arch, o->kernel, platform->archs, &arch));
-	(void)printf("%s\n", append(o, arch));
+	if (platform->initdata_append && (o->initdata || args->n > 0)) {
+		TRY(load_initdata(o, args, &toml));
+		TRY(initdata_digest(buf_bytes(&toml), &digest));
+		TRY(initdata_append(append(o, arch), &digest, &bound));
+	}
+	(void)printf("%s\n", bound ? bound : append(o, arch));
 	return OK;
 }
 
@@ -370,7 +379,7 @@ static RESULT run(const void *opaque, const struct cli_args *args, int *ret_exit
 	const struct run_options *o = opaque;
 
 	if (o->print_append)
-		return print_append(o);
+		return print_append(o, args);
 	if (args->n == 0)
 		return err_new(ERR_USAGE, "sealpod run: no image given");
 	if (o->run_dir)

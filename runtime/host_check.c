@@ -188,33 +188,6 @@ static void check_qemu(const struct host_facts *f, const struct host_question *q
 		host_fix(c, "a QEMU built with KVM and %s", need->object);
 }
 
-static void check_firmware(const struct host_facts *f, const struct host_question *q,
-	const struct host_need *need, struct host_checks *out)
-{
-	AUTO(buf_done) struct buf path = BUF_INIT(PATH_MAX);
-	AUTO(auto_free) char *full = NULL;
-	struct host_check *c;
-
-	if (!need->firmware_fix)
-		return;
-	if (q->firmware) {
-		bool there = !failed(str_format(&full, "%s%s", f->root, q->firmware)) &&
-			     file_exists(full);
-
-		c = host_add(out, "firmware", there ? HOST_OK : HOST_BAD, "%s%s", q->firmware,
-			there ? "" : " is not there");
-		if (!there)
-			host_fix(c, "%s", need->firmware_fix);
-		return;
-	}
-	if (!failed(host_firmware(f->root, q->platform, &path))) {
-		(void)host_add(out, "firmware", HOST_OK, "%s", buf_cstr(&path));
-		return;
-	}
-	c = host_add(out, "firmware", HOST_BAD, "none at the usual places");
-	host_fix(c, "%s", need->firmware_fix);
-}
-
 static void check_program(
 	const struct host_facts *f, const struct host_need *need, struct host_checks *out)
 {
@@ -282,7 +255,7 @@ void host_check_all(const struct host_facts *f, const struct host_question *q,
 			"ccp)",
 			need->soft, out);
 	check_qemu(f, q, need, out);
-	check_firmware(f, q, need, out);
+	host_check_firmware(f, q, need, out);
 	check_program(f, need, out);
 	check_quotes(f, q, need, out);
 }

@@ -7,6 +7,16 @@ struct host_version {
 	unsigned major, minor;
 };
 
+/* What a firmware image must say of itself. */
+enum host_firmware_kind {
+	HOST_FIRMWARE_NONE, /* boots without */
+	HOST_FIRMWARE_ANY,
+	HOST_FIRMWARE_SEV,    /* a place for the hashes of kernel, command line, initrd */
+	HOST_FIRMWARE_SEV_ES, /* and where further processors start */
+	HOST_FIRMWARE_SNP,    /* and metadata with a page for the hashes */
+	HOST_FIRMWARE_TDX     /* a TDVF descriptor */
+};
+
 struct host_need {
 	const char *module;	    /* of KVM */
 	struct host_version kernel; /* 0.0: any */
@@ -17,10 +27,11 @@ struct host_need {
 	const char *cpu_fix;
 	const char *parameter, *parameter_fix; /* a file that must say Y or 1; NULL: none */
 	const char *device;		       /* beside /dev/kvm; NULL: none */
-	const char *firmware_fix;	       /* NULL: boots without */
-	const char *program;		       /* beside QEMU; NULL: none */
-	bool soft;			       /* runs without KVM, slowly */
-	bool quotes;			       /* asks a service for them */
+	enum host_firmware_kind firmware;
+	const char *firmware_fix;
+	const char *program; /* beside QEMU; NULL: none */
+	bool soft;	     /* runs without KVM, slowly */
+	bool quotes;	     /* asks a service for them */
 };
 
 void host_check_all(const struct host_facts *f, const struct host_question *q,
@@ -33,6 +44,10 @@ struct host_check *host_add(
 PRINTF(2, 3) void host_fix(struct host_check *c, const char *fmt, ...);
 /* Cuts the first line off, without its end. `rest` must not be empty. */
 struct bytes host_line(struct bytes *rest);
+
+/* host_firmware.c */
+void host_check_firmware(const struct host_facts *f, const struct host_question *q,
+	const struct host_need *need, struct host_checks *out);
 
 /* host_cpu.c */
 bool host_cpu_any(const struct host_facts *f, char *found, size_t size);

@@ -69,22 +69,17 @@ static bool file_names(const char *path, const char *word)
 	return false;
 }
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 static bool directory_names(const char *path, const char *word)
 {
-	AUTO(close_dir) DIR *d = opendir(path);
+	AUTO(auto_closedir) DIR *d = opendir(path);
 	const struct dirent *entry;
 	bool found = false;
 
 	for (size_t n = 0; d && !found && n < CONFIG_FILES_MAX; n++) {
 		AUTO(auto_free) char *file = NULL;
 
-		entry = readdir(d); /* of a stream of our own */
+		/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+		entry = readdir(d);
 		if (!entry)
 			break;
 		if (entry->d_name[0] != '.' && !failed(path_join(path, entry->d_name, &file)))

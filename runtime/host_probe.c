@@ -47,6 +47,7 @@ static const struct host_need sev_need = {
 	.parameter = "/sys/module/kvm_amd/parameters/sev",
 	.parameter_fix = "modprobe kvm_amd sev=1 (options kvm_amd sev=1 in /etc/modprobe.d)",
 	.device = "/dev/sev",
+	.firmware = HOST_FIRMWARE_SEV,
 	.firmware_fix = "edk2's OvmfPkg/AmdSev build: name it with --firmware",
 };
 
@@ -61,6 +62,7 @@ static const struct host_need sev_es_need = {
 	.parameter = "/sys/module/kvm_amd/parameters/sev_es",
 	.parameter_fix = "modprobe kvm_amd sev=1 sev_es=1",
 	.device = "/dev/sev",
+	.firmware = HOST_FIRMWARE_SEV_ES,
 	.firmware_fix = "edk2's OvmfPkg/AmdSev build: name it with --firmware",
 };
 
@@ -76,6 +78,7 @@ static const struct host_need snp_need = {
 	.parameter_fix = "modprobe kvm_amd sev_snp=1; the IOMMU must be on and not in passthrough "
 			 "mode (kernel log: 'SEV-SNP')",
 	.device = "/dev/sev",
+	.firmware = HOST_FIRMWARE_SNP,
 	.firmware_fix = "edk2's OvmfPkg/AmdSev build: name it with --firmware",
 };
 
@@ -91,6 +94,7 @@ static const struct host_need tdx_need = {
 	.parameter = "/sys/module/kvm_intel/parameters/tdx",
 	.parameter_fix = "modprobe kvm_intel tdx=1 (kernel with CONFIG_KVM_INTEL_TDX; kernel log: "
 			 "'virt/tdx')",
+	.firmware = HOST_FIRMWARE_TDX,
 	.firmware_fix = "edk2's OvmfPkg/IntelTdx build: name it with --firmware",
 	.quotes = true,
 };
@@ -111,6 +115,7 @@ static const struct host_need vtpm_need = {
 	.qemu = { 7, 0 },
 	.cpu = host_cpu_any,
 	.soft = true,
+	.firmware = HOST_FIRMWARE_ANY,
 	.firmware_fix = "install ovmf, or name an OVMF_CODE image with --firmware",
 	.program = "swtpm",
 };
@@ -166,43 +171,6 @@ RESULT host_require(const struct host_facts *f, const struct host_question *q)
 		"all of them: sealpod doctor --platform %s)",
 		q->platform->name, first->what, first->found, first->fix, bad, checks.n,
 		q->platform->name);
-}
-
-/* ---- files at their usual places ---- */
-static const char *const flash_places[] = { "/usr/share/OVMF/OVMF_CODE_4M.fd",
-	"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-	"/usr/share/qemu/ovmf-x86_64-code.bin", NULL };
-static const char *const amd_places[] = { "/usr/share/sealpod/firmware/OVMF.amdsev.fd",
-	"/usr/share/ovmf/OVMF.amdsev.fd", "/usr/share/OVMF/OVMF.amdsev.fd",
-	"/usr/share/edk2/ovmf/OVMF.amdsev.fd", "/usr/share/qemu/ovmf-x86_64-sev.bin",
-	"/opt/kata/share/ovmf/AMDSEV.fd", NULL };
-static const char *const tdx_places[] = { "/usr/share/sealpod/firmware/OVMF.inteltdx.fd",
-	"/usr/share/ovmf/OVMF.inteltdx.fd", "/usr/share/OVMF/OVMF.inteltdx.fd",
-	"/usr/share/edk2/ovmf/OVMF.inteltdx.fd", "/usr/share/qemu/ovmf-x86_64-tdx.bin",
-	"/opt/kata/share/ovmf/OVMF.inteltdx.fd", NULL };
-
-static const char *const *places_of(const struct vm_platform *p)
-{
-	if (p->firmware == VM_FIRMWARE_FLASH)
-		return flash_places;
-	return p == &vm_tdx ? tdx_places : amd_places;
-}
-
-RESULT host_firmware(const char *root, const struct vm_platform *p, struct buf *path)
-{
-	const char *const *places = places_of(p);
-
-	for (size_t i = 0; places[i]; i++) {
-		AUTO(auto_free) char *file = NULL;
-
-		TRY(str_format(&file, "%s%s", root, places[i]));
-		if (!file_exists(file))
-			continue;
-		buf_puts(path, places[i]);
-		return buf_end(path, "path of the firmware");
-	}
-	return err_new(ERR_NOT_FOUND, "no firmware for platform %s: neither %s nor %s nor others",
-		p->name, places[0], places[1]);
 }
 
 const char *host_quote_socket(const char *root)

@@ -46,6 +46,7 @@ void session_done(struct session *s)
 	if (s->pod.dir)
 		pod_remove(&s->pod);
 	pod_done(&s->pod);
+	free(s->append);
 	loop_freep(&s->loop);
 	qmp_done(&s->qmp);
 	guest_lines_done(&s->log_lines);

@@ -18,6 +18,7 @@ struct session {
 	struct timeline *timeline; /* in the result */
 	struct loop *loop;
 	struct pod pod;
+	char *append; /* with the digest of initdata, where a platform binds it so; else NULL */
 	struct vm vm;
 	struct agent_client *agent;
 	struct ttrpc_proxy *proxy;

@@ -108,6 +108,21 @@ static RESULT make_files(struct session *s, struct launch_paths *p)
 	return str_dup(s->pod.dir, &p->dir);
 }
 
+static RESULT bind_initdata(struct session *s, struct vm_protection *p)
+{
+	const struct run_config *c = s->config;
+	struct digest_value digest;
+
+	if (c->initdata.n == 0 || (!c->platform->initdata_size && !c->platform->initdata_append))
+		return OK;
+	TRY(initdata_digest(c->initdata, &digest));
+	if (c->platform->initdata_size)
+		p->initdata = digest;
+	if (c->platform->initdata_append)
+		return initdata_append(c->append, &digest, &s->append);
+	return OK;
+}
+
 RESULT session_prepare(struct session *s, struct vm_launch *ret_launch)
 {
 	AUTO(launch_paths_done) struct launch_paths p = { 0 };
@@ -115,8 +130,7 @@ RESULT session_prepare(struct session *s, struct vm_launch *ret_launch)
 	struct vm_protection protection = c->protection;
 
 	TRY(check_files(c));
-	if (c->initdata.n && c->platform->initdata_size)
-		TRY(initdata_digest(c->initdata, &protection.initdata));
+	TRY(bind_initdata(s, &protection));
 	TRY(pod_create(c->run_dir, c->name, &s->pod));
 	TRY(describe(s));
 	TRY(session_save(s));
@@ -131,7 +145,7 @@ RESULT session_prepare(struct session *s, struct vm_launch *ret_launch)
 			.cpus = c->cpus,
 			.kernel = c->kernel,
 			.initrd = c->initrd,
-			.append = c->append,
+			.append = s->append ? s->append : c->append,
 			.firmware = c->firmware,
 			.firmware_vars = TAKE(p.vars),
 			.protection = protection,

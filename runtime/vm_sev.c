@@ -1,7 +1,7 @@
 /* Platforms `sev` and `sev-es`: AMD's first generations, attested before they run. The launch
  * digest holds firmware and the hashes of kernel, command line and initrd (SEV-ES: and the
- * processors' first state); no field is left for initdata. (QEMU's qapi/qom.json,
- * SevGuestProperties) */
+ * processors' first state); no field is left for initdata, so the command line has its digest.
+ * (QEMU's qapi/qom.json, SevGuestProperties) */
 #include "qemu.h"
 #include "runtime/vm.h"
 
@@ -53,6 +53,7 @@ const struct vm_platform vm_sev = {
 	.archs = 1u << VM_ARCH_X86_64,
 	.firmware = VM_FIRMWARE_IMAGE,
 	.hardware = true,
+	.initdata_append = true,
 	.options = VM_POLICY | VM_SESSION | VM_CPU_MODEL,
 	.cpu_model = "EPYC-v3",
 	.machine = ",confidential-guest-support=sev",
@@ -66,6 +67,7 @@ const struct vm_platform vm_sev_es = {
 	.archs = 1u << VM_ARCH_X86_64,
 	.firmware = VM_FIRMWARE_IMAGE,
 	.hardware = true,
+	.initdata_append = true,
 	.options = VM_POLICY | VM_SESSION | VM_CPU_MODEL,
 	.cpu_model = "EPYC-v3",
 	.machine = ",confidential-guest-support=sev",

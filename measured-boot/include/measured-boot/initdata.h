@@ -34,6 +34,18 @@ RESULT initdata_digest(struct bytes toml, struct digest_value *ret_digest);
 /* A document from its entries, appended to `toml`; the order of the entries does not matter. */
 RESULT initdata_make(enum digest_alg alg, const struct json_map *data, struct buf *toml);
 
+/* ---- in a measured command line ---- */
+/* What binds initdata where a launch has no field for it but measures the command line. */
+#define INITDATA_PARAMETER "sealpod.initdata=" /* then "sha256:HEX" */
+/* The command line with the parameter at its end; the caller frees. */
+RESULT initdata_append(const char *append, const struct digest_value *digest, char **ret_append);
+/*
+ * The guest's side: every such parameter of its command line must name this digest. ERR_DENIED
+ * ("initdata.mismatch") otherwise. *ret_bound: there was one.
+ */
+RESULT initdata_check_append(
+	struct bytes cmdline, const struct digest_value *digest, bool *ret_bound);
+
 /* ---- carriers ---- */
 /* Block device image: "initdata", u64 LE length, gzip, zero padding to 512 (spec kata 3.6). */
 RESULT initdata_image_make(struct bytes toml, struct buf *image);

@@ -89,6 +89,7 @@ struct vm_platform {
 	bool hardware;	       /* needs KVM and a host that host_probe.h finds fit */
 	bool sealed;	       /* the kernel file is the whole guest: no initrd, no command line */
 	size_t initdata_size;  /* bytes of the launch's field that holds its digest; 0: none */
+	bool initdata_append;  /* no field, but the command line is measured: it is bound there */
 	unsigned options;      /* enum vm_option */
 	const char *cpu;       /* -cpu, whole; NULL: by cpu_model or the accelerator */
 	const char *cpu_model; /* of VM_CPU_MODEL when nobody says */

@@ -211,9 +211,100 @@ static void test_not_images(void **state)
 	assert_err(parse_annotation(NULL, bytes_str("bm90IGd6aXA=")), ERR_FORMAT);
 }
 
+static struct digest_value some_digest(enum digest_alg alg, uint8_t fill)
+{
+	struct digest_value d = { .alg = alg, .n = digest_size(alg) };
+
+	memset(d.v, fill, d.n);
+	return d;
+}
+
+static void test_append(void **state)
+{
+	struct digest_value d = some_digest(DIGEST_SHA256, 0xab);
+	AUTO(auto_free) char *text = NULL;
+	AUTO(auto_free) char *alone = NULL;
+	bool bound = false;
+
+	(void)state;
+	assert_ok(initdata_append("quiet", &d, &text));
+	assert_string_equal(text,
+		"quiet sealpod.initdata=sha256:"
+		"abababababababababababababababababababababababababababababababab");
+	assert_ok(initdata_check_append(bytes_str(text), &d, &bound));
+	assert_true(bound);
+	d = some_digest(DIGEST_SHA512, 0xcd);
+	assert_ok(initdata_append("", &d, &alone));
+	assert_ok(initdata_check_append(bytes_str(alone), &d, &bound));
+	assert_true(bound);
+	assert_null(strchr(alone, ' '));
+}
+
+#define AB "abababababababababababababababababababababababababababababababab"
+
+static void test_check_append(void **state)
+{
+	static const struct {
+		const char *cmdline;
+		bool ok, bound;
+	} cases[] = {
+		{ "", true, false },
+		{ "quiet x.initdata=1 sealpod.initdat=2 =\n", true, false },
+		{ "sealpod.initdata", true, false },
+		{ "xsealpod.initdata=sha256:00", true, false },
+		{ "quiet\tsealpod.initdata=sha256:" AB "\n", true, true },
+		{ "sealpod.initdata=sha256:" AB " sealpod.initdata=sha256:" AB, true, true },
+		{ "sealpod.initdata=sha256:" AB " sealpod.initdata=sha256:00", false, false },
+		{ "sealpod.initdata=sha256:00 sealpod.initdata=sha256:" AB, false, false },
+		{ "sealpod.initdata=", false, false },
+		{ "sealpod.initdata=" AB, false, false },
+		{ "sealpod.initdata=sha384:" AB, false, false },
+		{ "sealpod.initdata=sha256:" AB "ab", false, false },
+		{ "sealpod.initdata=\"sha256:" AB "\"", false, false },
+	};
+	struct digest_value d = some_digest(DIGEST_SHA256, 0xab);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool bound = false;
+		struct err e = initdata_check_append(bytes_str(cases[i].cmdline), &d, &bound);
+
+		assert_int_equal(failed(e), !cases[i].ok);
+		assert_int_equal(bound, cases[i].bound);
+		if (cases[i].ok)
+			continue;
+		assert_int_equal(e.code, ERR_DENIED);
+		assert_string_equal(err_denial()->code, "initdata.mismatch");
+		assert_string_equal(err_denial()->field, "sealpod.initdata");
+		assert_string_equal(err_denial()->actual, "sha256:" AB);
+	}
+}
+
+static struct err check_bound(void *arg, struct bytes in)
+{
+	bool bound = false;
+
+	TRY(initdata_check_append(in, arg, &bound));
+	return bound ? OK : err_new(ERR_FORMAT, "not bound");
+}
+
+/* No byte of the value may differ; one of the name makes it unbound. */
+static void test_check_append_damaged(void **state)
+{
+	static const char text[] = "sealpod.initdata=sha256:" AB;
+	struct digest_value d = some_digest(DIGEST_SHA256, 0xab);
+
+	(void)state;
+	each_prefix(bytes_str(text), check_bound, &d);
+	each_flip(bytes_str(text), check_bound, &d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_append),
+		cmocka_unit_test(test_check_append),
+		cmocka_unit_test(test_check_append_damaged),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_large),

@@ -1,5 +1,6 @@
 /* What a host lacks, told from made-up hosts: files below a directory, CPUID values, QEMU's words.
  */
+#include "launch_gen.h"
 #include "util.h"
 
 #include <fcntl.h>
@@ -25,6 +26,18 @@ static void put_file(const char *root, const char *path, const char *text)
 	assert_ok(file_write_atomic(full, bytes_str(text), 0755));
 }
 
+#define AMD_FIRMWARE "/usr/share/ovmf/OVMF.amdsev.fd"
+#define TDX_FIRMWARE "/usr/share/ovmf/OVMF.inteltdx.fd"
+
+static void put_firmware(const char *root, const char *path, const uint8_t image[static GEN_SIZE])
+{
+	AUTO(auto_free) char *full = NULL;
+
+	put_file(root, path, "");
+	assert_ok(str_format(&full, "%s%s", root, path));
+	assert_ok(file_write_atomic(full, bytes_of(image, GEN_SIZE), 0644));
+}
+
 static void drop_file(const char *root, const char *path)
 {
 	AUTO(auto_free) char *full = NULL;
@@ -48,13 +61,11 @@ static const struct file amd_files[] = {
 	{ "/sys/module/kvm_amd/parameters/sev_snp", "Y\n" },
 	{ "/dev/kvm", "" },
 	{ "/dev/sev", "" },
-	{ "/usr/share/ovmf/OVMF.amdsev.fd", "x" },
 };
 static const struct file intel_files[] = {
 	{ "/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vmx tdx_host_platform\n" },
 	{ "/sys/module/kvm_intel/parameters/tdx", "Y\n" },
 	{ "/dev/kvm", "" },
-	{ "/usr/share/ovmf/OVMF.inteltdx.fd", "x" },
 	{ "/var/run/tdx-qgs/qgs.socket", "" },
 };
 static const struct file ibm_files[] = {
@@ -98,6 +109,10 @@ static void make_host(
 	assert_ok(str_format(&h.root, "%s/host%u", test_dir(), number++));
 	for (size_t i = 0; i < n_files; i++)
 		put_file(h.root, files[i].path, files[i].text);
+	uint8_t image[GEN_SIZE];
+	gen_firmware(image);
+	put_firmware(h.root, AMD_FIRMWARE, image);
+	put_firmware(h.root, TDX_FIRMWARE, image);
 	h.facts.root = h.root;
 	for (size_t i = 0; i < VM_ARCHS; i++) {
 		h.facts.qemu[i] = (struct host_qemu){ .found = true, .major = 10, .minor = 1 };
@@ -229,8 +244,7 @@ static void test_amd_files(void **state)
 			"sev_es=1" },
 		{ &vm_snp, "/dev/sev", NULL, "/dev/sev is not there", "modprobe ccp" },
 		{ &vm_sev, "/dev/kvm", NULL, "/dev/kvm is not there", "modprobe kvm_amd" },
-		{ &vm_snp, "/usr/share/ovmf/OVMF.amdsev.fd", NULL, "none at the usual places",
-			"--firmware" },
+		{ &vm_snp, AMD_FIRMWARE, NULL, "none at the usual places", "--firmware" },
 	};
 
 	(void)state;
@@ -244,6 +258,43 @@ static void test_amd_files(void **state)
 		else
 			drop_file(h.root, cases[i].file);
 		assert_lacks(&h, &q, cases[i].found, cases[i].fix);
+	}
+}
+
+/* The right file of the wrong kind is found out before QEMU does. */
+static void test_firmware_kinds(void **state)
+{
+	static const struct {
+		const struct vm_platform *platform;
+		size_t spoil; /* a byte of the image */
+		const char *found;
+	} cases[] = {
+		{ &vm_sev, GEN_HASHES + 10, "has no place for the hashes" },
+		{ &vm_sev_es, GEN_RESET + 10, "does not say where further processors start" },
+		{ &vm_snp, GEN_RESET + 10, "does not say where further processors start" },
+		{ &vm_snp, GEN_SEV_SECTION + 12 * 4 + 8, "page for the hashes" },
+		{ &vm_snp, GEN_SEV_ENTRY + 10, "has no SEV-SNP metadata" },
+		{ &vm_snp, GEN_SEV, "has a damaged table at its end" },
+		{ &vm_tdx, GEN_TDVF, "is no TDX firmware" },
+	};
+	uint8_t image[GEN_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(host_done) struct host h;
+		struct host_question q = { .platform = cases[i].platform };
+
+		if (cases[i].platform == &vm_tdx)
+			make_host(VM_ARCH_X86_64, intel_files, ARRAY_LEN(intel_files), &h);
+		else
+			make_amd(&h);
+		gen_firmware(image);
+		put_firmware(h.root, "/fw/mine.fd", image);
+		q.firmware = "/fw/mine.fd";
+		assert_ok(host_require(&h.facts, &q));
+		image[cases[i].spoil] ^= 0xff;
+		put_firmware(h.root, "/fw/mine.fd", image);
+		assert_lacks(&h, &q, cases[i].found, "--firmware");
 	}
 }
 
@@ -461,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_fit_hosts),
 		cmocka_unit_test(test_amd_files),
+		cmocka_unit_test(test_firmware_kinds),
 		cmocka_unit_test(test_amd_cpu),
 		cmocka_unit_test(test_versions_needed),
 		cmocka_unit_test(test_tdx),

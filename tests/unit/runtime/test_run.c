@@ -117,6 +117,27 @@ static void test_good(void **state)
 	assert_nothing_left();
 }
 
+/* A platform without a field for initdata has its digest in the command line. */
+static void test_initdata_in_command_line(void **state)
+{
+	AUTO(run_result_done) struct run_result r = { 0 };
+	struct vm_platform measured = vm_none;
+	struct run_config c = config("good");
+
+	(void)state;
+	measured.initdata_append = true;
+	c.platform = &measured;
+	c.initdata = bytes_str("version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n");
+	assert_ok(run_pod(&c, &r));
+	assert_int_equal(r.record.exit_status, 3);
+	assert_nothing_left();
+	/* Another document is another command line, which the stand-in does not take. */
+	run_result_done(&r);
+	c.initdata = bytes_str("version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\n");
+	assert_true(failed(run_pod(&c, &r)));
+	assert_nothing_left();
+}
+
 static void test_denial(void **state)
 {
 	AUTO(outcome_done) struct outcome o;
@@ -362,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_initdata_in_command_line),
 		cmocka_unit_test(test_denial),
 		cmocka_unit_test(test_guest_dies),
 		cmocka_unit_test(test_qemu_crashes),
