@@ -133,10 +133,12 @@ RESULT reference_set(struct reference_values *r, const char *id, const struct js
 }
 
 /* Checked as a whole before the first value is taken, so that a bad file changes nothing. */
-static struct err merge(struct reference_values *r, const struct json *ids)
+RESULT reference_merge(struct reference_values *r, const struct json *ids)
 {
 	struct reference *to;
 
+	if (json_type(ids) != JSON_OBJECT)
+		return err_new(ERR_FORMAT, "reference values: 'reference_values' is no object");
 	for (size_t i = 0; i < json_count(ids); i++) {
 		AUTO(strv_done) struct strv checked = { 0 };
 
@@ -160,10 +162,7 @@ RESULT reference_import(struct reference_values *r, struct bytes text)
 	if (!json_u64(json_get(tree, "version"), &version) || version != REFERENCE_VERSION)
 		return err_new(ERR_UNSUPPORTED, "reference values: 'version' is not %d",
 			REFERENCE_VERSION);
-	const struct json *ids = json_get(tree, "reference_values");
-	if (json_type(ids) != JSON_OBJECT)
-		return err_new(ERR_FORMAT, "reference values: 'reference_values' is no object");
-	return merge(r, ids);
+	return reference_merge(r, json_get(tree, "reference_values"));
 }
 
 bool reference_has(const struct reference_values *r, const char *id, const char *value)

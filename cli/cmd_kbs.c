@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "kbs_get.h"
 #include "kbs_init.h"
+#include "kbs_references.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -121,15 +122,6 @@ static RESULT send_references(const void *options, const char *type, struct byte
 	return call(options, "POST", "reference-value", buf_bytes(&body));
 }
 
-static RESULT reference_load(const void *options, const struct cli_args *args, int *ret_exit)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT(BODY_MAX);
-
-	(void)ret_exit;
-	TRY(file_read(args->v[0], &text));
-	return send_references(options, "sealpod", buf_bytes(&text));
-}
-
 static RESULT reference_add(const void *options, const struct cli_args *args, int *ret_exit)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(BODY_MAX);
@@ -216,8 +208,6 @@ ADMIN_COMMAND(
 ADMIN_COMMAND(cmd_resource_list, "list", "names of the resources", NULL, 0, 0, resource_list);
 ADMIN_COMMAND(cmd_policy_set, "set", "replace the release policy", "FILE", 1, 1, policy_set);
 ADMIN_COMMAND(cmd_policy_get, "get", "print the release policy", NULL, 0, 0, policy_get);
-ADMIN_COMMAND(cmd_reference_load, "load", "merge reference values from a file", "FILE", 1, 1,
-	reference_load);
 ADMIN_COMMAND(cmd_reference_add, "add", "accept further values", "ID VALUE...", 2, SIZE_MAX,
 	reference_add);
 ADMIN_COMMAND(cmd_reference_get, "get", "print reference values", "[ID]", 0, 1, reference_get);
@@ -256,11 +246,18 @@ static const struct cli_command cmd_policy = {
 	.summary = "which guest gets which resource",
 	.commands = (const struct cli_command *const[]){ &cmd_policy_set, &cmd_policy_get, NULL },
 };
+static const struct cli_command *const reference_commands[] = { &cmd_manifest_import,
+	&cmd_manifest_list, &cmd_manifest_show, &cmd_manifest_remove, &cmd_manifest_sign,
+	&cmd_reference_add, &cmd_reference_get, &cmd_reference_delete, NULL };
+static const struct cli_command cmd_reference_values = {
+	.name = "reference-values",
+	.summary = "measurements that guests may have",
+	.commands = reference_commands,
+};
 static const struct cli_command cmd_reference = {
 	.name = "reference",
-	.summary = "measurements that guests may have",
-	.commands = (const struct cli_command *const[]){ &cmd_reference_load, &cmd_reference_add,
-		&cmd_reference_get, &cmd_reference_delete, NULL },
+	.summary = "short for reference-values",
+	.commands = reference_commands,
 };
 
 static const struct cli_option token_options[] = {
@@ -330,5 +327,5 @@ const struct cli_command cmd_kbs = {
 	.name = "kbs",
 	.summary = "administer a key broker",
 	.commands = (const struct cli_command *const[]){ &cmd_init, &cmd_resource, &cmd_policy,
-		&cmd_reference, &cmd_token, NULL },
+		&cmd_reference_values, &cmd_reference, &cmd_token, NULL },
 };

@@ -25,6 +25,7 @@ static const struct endpoint endpoints[] = {
 	{ "resource", api_resource },
 	{ "resource-policy", api_policy },
 	{ "reference-value", api_reference },
+	{ "reference-manifest", api_manifest },
 };
 
 static RESULT record(const struct request *r, int status, const struct denial *d)
@@ -137,7 +138,9 @@ static void dispatch(struct request *r)
 			(r->endpoint[n] != '\0' && r->endpoint[n] != '/'))
 			continue;
 		r->rest = r->endpoint + n + (r->endpoint[n] == '/');
-		e = p->handle(r, &variant);
+		e = broker_refresh_references(r->b, r->now);
+		if (!failed(e))
+			e = p->handle(r, &variant);
 		if (failed(e))
 			api_refuse(r, variant, e);
 		return;

@@ -42,6 +42,10 @@ RESULT api_attest(struct request *r, const char **ret_variant);
 RESULT api_resource(struct request *r, const char **ret_variant);
 RESULT api_policy(struct request *r, const char **ret_variant);
 RESULT api_reference(struct request *r, const char **ret_variant);
+RESULT api_manifest(struct request *r, const char **ret_variant);
+
+/* The caller is an admin, and what it does is on disk before it is answered. */
+RESULT api_need_admin(struct request *r, const char **ret_variant);
 
 void api_set_subject(struct request *r, const char *subject);
 

@@ -8,12 +8,11 @@
 
 enum {
 	POLICY_MAX = 256 * 1024,
-	REFERENCES_MAX = 2 * 1024 * 1024,
+	REFERENCES_MAX = JSON_SIZE_MAX,
 	NAME_LIMIT = 128
 };
 
-#define POLICY_NAME    "resource-policy"
-#define REFERENCE_NAME "reference-values"
+#define POLICY_NAME "resource-policy"
 
 struct set_policy {
 	struct buf policy;
@@ -55,7 +54,7 @@ static void rvps_done(struct rvps_message *m)
 	json_release(&rvps_table, m);
 }
 
-static RESULT need_admin(struct request *r, const char **ret_variant)
+RESULT api_need_admin(struct request *r, const char **ret_variant)
 {
 	*ret_variant = KBS_ADMIN;
 	api_set_subject(r, "admin");
@@ -92,7 +91,7 @@ static RESULT get_policy(struct request *r)
 
 RESULT api_policy(struct request *r, const char **ret_variant)
 {
-	TRY(need_admin(r, ret_variant));
+	TRY(api_need_admin(r, ret_variant));
 	*ret_variant = KBS_SET_RULES;
 	if (str_equal(http_x_method(r->x), "POST") && r->rest[0] == '\0')
 		return set_policy(r);
@@ -102,23 +101,12 @@ RESULT api_policy(struct request *r, const char **ret_variant)
 }
 
 /* A copy is changed and stored; only then it is in force. */
-static RESULT store_references(struct broker *b, struct reference_values **changed)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT(REFERENCES_MAX);
-
-	TRY(reference_print(*changed, &text));
-	TRY(store_put(b->store, STORE_REFERENCE, REFERENCE_NAME, buf_bytes(&text)));
-	reference_freep(&b->refs);
-	b->refs = TAKE(*changed);
-	return OK;
-}
-
 static RESULT copy_references(const struct broker *b, struct reference_values **ret)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(REFERENCES_MAX);
 	AUTO(reference_freep) struct reference_values *copy = NULL;
 
-	TRY(reference_print(b->refs, &text));
+	TRY(reference_print(b->added, &text));
 	TRY(reference_new(&copy));
 	TRY(reference_import(copy, buf_bytes(&text)));
 	*ret = TAKE(copy);
@@ -150,7 +138,7 @@ static RESULT add_references(struct request *r)
 		TRY(reference_import(refs, buf_bytes(&m.payload)));
 	else
 		return err_new(ERR_UNSUPPORTED, "reference values of type '%.32s'", m.type);
-	TRY(store_references(r->b, &refs));
+	TRY(broker_put_added(r->b, &refs, r->now));
 	api_answer(r, "application/json", BYTES_NONE);
 	return OK;
 }
@@ -186,7 +174,7 @@ static RESULT delete_reference(struct request *r)
 	TRY(copy_references(r->b, &refs));
 	TRY(json_parse(bytes_str("[]"), &none));
 	TRY(reference_set(refs, r->rest, none));
-	TRY(store_references(r->b, &refs));
+	TRY(broker_put_added(r->b, &refs, r->now));
 	api_answer(r, "application/json", BYTES_NONE);
 	return OK;
 }
@@ -195,7 +183,7 @@ RESULT api_reference(struct request *r, const char **ret_variant)
 {
 	const char *method = http_x_method(r->x);
 
-	TRY(need_admin(r, ret_variant));
+	TRY(api_need_admin(r, ret_variant));
 	*ret_variant = KBS_RVPS;
 	if (str_equal(method, "POST") && r->rest[0] == '\0')
 		return add_references(r);

@@ -8,8 +8,7 @@ enum {
 	PEM_MAX = 256 * 1024
 };
 
-#define POLICY_NAME    "resource-policy"
-#define REFERENCE_NAME "reference-values"
+#define POLICY_NAME "resource-policy"
 
 static RESULT load_roots(const struct strv *files, struct x509_list *list)
 {
@@ -23,16 +22,32 @@ static RESULT load_roots(const struct strv *files, struct x509_list *list)
 	return OK;
 }
 
+static RESULT load_public(const char *file, struct key **ret_key)
+{
+	AUTO(buf_done) struct buf pem = BUF_INIT(PEM_MAX);
+
+	TRY(file_read(file, &pem));
+	struct err e = key_parse_public(buf_bytes(&pem), ret_key);
+	return failed(e) ? err_add(e, "%s", file) : OK;
+}
+
+static RESULT load_signers(struct broker *b)
+{
+	const struct strv *files = &b->config.reference_values.signers;
+
+	for (size_t i = 0; i < files->n && i < SIGNERS_MAX; i++) {
+		TRY(load_public(files->v[i], &b->signers[i]));
+		b->n_signers++;
+	}
+	return OK;
+}
+
 static RESULT load_admin_keys(struct broker *b)
 {
 	const struct strv *files = &b->config.admin.public_keys;
 
 	for (size_t i = 0; i < files->n && i < ADMIN_KEYS_MAX; i++) {
-		AUTO(buf_done) struct buf pem = BUF_INIT(PEM_MAX);
-		TRY(file_read(files->v[i], &pem));
-		struct err e = key_parse_public(buf_bytes(&pem), &b->admin_keys[i]);
-		if (failed(e))
-			return err_add(e, "%s", files->v[i]);
+		TRY(load_public(files->v[i], &b->admin_keys[i]));
 		b->n_admin_keys++;
 		if (key_type(b->admin_keys[i]) != KEY_ED25519)
 			return err_new(ERR_UNSUPPORTED, "%s: not an Ed25519 key", files->v[i]);
@@ -82,26 +97,11 @@ RESULT broker_load_policy(struct broker *b)
 	return OK;
 }
 
-RESULT broker_load_references(struct broker *b)
-{
-	AUTO(secret_freep) struct secret *text = NULL;
-	AUTO(reference_freep) struct reference_values *refs = NULL;
-	struct err e = store_get(b->store, STORE_REFERENCE, REFERENCE_NAME, &text);
-
-	TRY(reference_new(&refs));
-	if (failed(e) && e.code != ERR_NOT_FOUND)
-		return e;
-	if (text)
-		TRY(reference_import(refs, secret_bytes(text)));
-	reference_freep(&b->refs);
-	b->refs = TAKE(refs);
-	return OK;
-}
-
 static RESULT open_parts(struct broker *b)
 {
 	TRY(load_ear_key(b));
 	TRY(load_admin_keys(b));
+	TRY(load_signers(b));
 	TRY(load_roots(&b->config.attestation.hardware_roots, &b->anchors.hardware));
 	TRY(load_roots(&b->config.attestation.software_roots, &b->anchors.software));
 	TRY(load_roots(&b->config.attestation.vendor_roots, &b->anchors.vendor));
@@ -141,10 +141,14 @@ void broker_freep(struct broker **ref)
 	sessions_freep(&b->sessions);
 	policy_freep(&b->policy);
 	reference_freep(&b->refs);
+	reference_freep(&b->added);
+	imports_freep(&b->imports);
 	store_free(b->store);
 	key_free(b->ear_key);
 	for (size_t i = 0; i < ADMIN_KEYS_MAX; i++)
 		key_free(b->admin_keys[i]);
+	for (size_t i = 0; i < SIGNERS_MAX; i++)
+		key_free(b->signers[i]);
 	x509_list_done(&b->anchors.hardware);
 	x509_list_done(&b->anchors.software);
 	x509_list_done(&b->anchors.vendor);

@@ -75,6 +75,16 @@ static const struct json_table collateral_table = {
 	.n = ARRAY_LEN(collateral_fields),
 };
 
+static const struct json_field reference_fields[] = {
+	JSON_FIELD(struct kbs_reference_config, signers, FIELD_STRV, FIELD_REQUIRED, FILES_MAX),
+};
+static const struct json_table reference_table = {
+	.what = "reference_values",
+	.size = sizeof(struct kbs_reference_config),
+	.fields = reference_fields,
+	.n = ARRAY_LEN(reference_fields),
+};
+
 static const struct json_field config_fields[] = {
 	JSON_FIELD_SUB(struct kbs_config, server, "server", FIELD_OBJECT, 0, 0, &server_table),
 	JSON_FIELD_SUB(
@@ -84,6 +94,8 @@ static const struct json_field config_fields[] = {
 	JSON_FIELD_SUB(struct kbs_config, admin, "admin", FIELD_OBJECT, 0, 0, &admin_table),
 	JSON_FIELD_SUB(
 		struct kbs_config, collateral, "collateral", FIELD_OBJECT, 0, 0, &collateral_table),
+	JSON_FIELD_SUB(struct kbs_config, reference_values, "reference_values", FIELD_OBJECT, 0, 0,
+		&reference_table),
 	JSON_FIELD(struct kbs_config, audit, FIELD_STR, 0, PATH_LIMIT),
 };
 static const struct json_table config_table = {
@@ -117,6 +129,9 @@ RESULT kbs_config_parse(struct bytes toml, struct kbs_config *ret)
 
 	TRY(toml_parse(toml, &tree));
 	TRY(json_decode(tree, &config_table, &c));
+	/* An empty list would let every key sign. */
+	if (json_get(tree, "reference_values") && c.reference_values.signers.n == 0)
+		return err_new(ERR_FORMAT, "reference_values: 'signers' is empty");
 	TRY(set_defaults(&c));
 	*ret = c;
 	c = (struct kbs_config){ 0 };

@@ -31,12 +31,17 @@ struct kbs_collateral_config {
 	uint64_t max_staleness_s;
 };
 
+struct kbs_reference_config {
+	struct strv signers; /* files: public keys that may sign manifests */
+};
+
 struct kbs_config {
 	struct kbs_server_config server;
 	struct kbs_store_config store;
 	struct kbs_attestation_config attestation;
 	struct kbs_admin_config admin;
 	struct kbs_collateral_config collateral;
+	struct kbs_reference_config reference_values;
 	char *audit; /* file; absent: none */
 };
 

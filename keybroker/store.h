@@ -13,6 +13,7 @@ struct store;
 #define STORE_RESOURCE	"resource"
 #define STORE_POLICY	"policy"
 #define STORE_REFERENCE "reference"
+#define STORE_MANIFEST	"manifest"
 
 enum {
 	STORE_VALUE_MAX = SECRET_MAX,

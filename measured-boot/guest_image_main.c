@@ -1,18 +1,22 @@
 /* sealpod-guest-image: kernel + list of files -> initrd and its reference values. */
 #include "guest_image.h"
 #include "pack.h"
+#include "reference_files.h"
 
 #include <base/cli.h>
 #include <base/file.h>
+#include <measured-boot/guest_manifest.h>
 #include <measured-boot/linux_boot.h>
 #include <measured-boot/ovmf.h>
-#include <measured-boot/reference.h>
 
 enum {
 	IMAGE_BUDGET = 32 * 1024 * 1024, /* kernel and initrd as loaded */
 	VERSION_MAX = 128,
+	PEM_MAX = 64 * 1024,
 	VARIABLES_MAX = 16
 };
+
+#define IMAGE_NAME "sealpod-guest"
 
 struct options {
 	struct strv lists;
@@ -21,6 +25,10 @@ struct options {
 	const char *firmware, *firmware_version;
 	const char *out;
 	const char *compression;
+	const char *name, *sign_key, *signer;
+	uint64_t version, vcpus, guest_features;
+	const char *snp_firmware, *tdx_firmware;
+	struct strv cpu_models;
 };
 
 static const struct cli_option option_table[] = {
@@ -63,11 +71,59 @@ static const struct cli_option option_table[] = {
 		.choices = "zstd|xz|none",
 		.value = "KIND",
 		.help = "of the initrd (zstd)" },
+	{ .name = "name",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, name),
+		.value = "IMAGE",
+		.help = "name in the reference values (" IMAGE_NAME ")" },
+	{ .name = "image-version",
+		.kind = CLI_U64,
+		.offset = offsetof(struct options, version),
+		.value = "N",
+		.max = INT64_MAX,
+		.help = "version there: brokers replace lower ones (0)" },
+	{ .name = "sign-key",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, sign_key),
+		.value = "FILE",
+		.help = "private key (PEM) that signs the reference values" },
+	{ .name = "signer",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, signer),
+		.value = "NAME",
+		.help = "whose key it is (the image's name)" },
+	{ .name = "snp-firmware",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, snp_firmware),
+		.value = "FILE",
+		.help = "OVMF of SEV-SNP guests: add their launch measurements" },
+	{ .name = "tdx-firmware",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, tdx_firmware),
+		.value = "FILE",
+		.help = "OVMF of TDX guests: add their MRTD and RTMR 2" },
+	{ .name = "vcpus",
+		.kind = CLI_U64,
+		.offset = offsetof(struct options, vcpus),
+		.value = "N",
+		.max = MACHINE_CPUS_MAX,
+		.help = "values for 1 to N processors (all)" },
+	{ .name = "cpu-model",
+		.kind = CLI_LIST,
+		.offset = offsetof(struct options, cpu_models),
+		.value = "NAME",
+		.help = "of SEV-SNP guests; may be given again (each of QEMU's)" },
+	{ .name = "guest-features",
+		.kind = CLI_U64,
+		.offset = offsetof(struct options, guest_features),
+		.value = "N",
+		.max = UINT32_MAX,
+		.help = "SEV_FEATURES of SEV-SNP guests (1)" },
 	{ 0 },
 };
 
 struct product {
-	struct buf kernel, firmware, initrd, version;
+	struct buf kernel, firmware, initrd, version, snp_firmware, tdx_firmware;
 	size_t unpacked;
 	struct guest_image image;
 };
@@ -78,6 +134,8 @@ static void product_done(struct product *p)
 	buf_done(&p->firmware);
 	buf_done(&p->initrd);
 	buf_done(&p->version);
+	buf_done(&p->snp_firmware);
+	buf_done(&p->tdx_firmware);
 	guest_image_done(&p->image);
 }
 
@@ -174,11 +232,30 @@ static RESULT write_sizes(const struct options *o, const struct product *p)
 	return write_out(o->out, "sizes.txt", buf_bytes(&text));
 }
 
-static RESULT write_reference(const struct options *o, const struct product *p, const char *version)
+static RESULT read_key(const char *file, struct key **ret_key)
 {
-	AUTO(buf_done) struct buf json = BUF_INIT(REFERENCE_JSON_MAX);
-	struct boot_reference_values values = { 0 };
-	struct boot_reference_inputs in = {
+	AUTO(buf_done) struct buf pem = BUF_INIT(PEM_MAX);
+
+	if (!file)
+		return OK;
+	TRY(file_read(file, &pem));
+	struct err e = key_parse_private(buf_bytes(&pem), ret_key);
+	bytes_wipe(pem.p, pem.n);
+	return failed(e) ? err_add(e, "%s", file) : OK;
+}
+
+static RESULT read_firmware(const char *file, struct buf *ret)
+{
+	*ret = BUF_INIT(OVMF_CODE_MAX);
+	return file ? file_read(file, ret) : OK;
+}
+
+static RESULT write_reference(const struct options *o, struct product *p, const char *version)
+{
+	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(key_freep) struct key *key = NULL;
+	const char *name = o->name ? o->name : IMAGE_NAME;
+	struct boot_reference_inputs boot = {
 		.firmware = buf_bytes(&p->firmware),
 		.kernel = buf_bytes(&p->kernel),
 		.initrd = buf_bytes(&p->initrd),
@@ -186,9 +263,21 @@ static RESULT write_reference(const struct options *o, const struct product *p, 
 		.firmware_version = o->firmware_version,
 	};
 
-	TRY(boot_reference_compute(&in, &values));
-	TRY(boot_reference_print(&in, &values, &json));
-	return write_out(o->out, "reference-values.json", buf_bytes(&json));
+	TRY(read_key(o->sign_key, &key));
+	TRY(read_firmware(o->snp_firmware, &p->snp_firmware));
+	TRY(read_firmware(o->tdx_firmware, &p->tdx_firmware));
+	const struct guest_manifest_inputs in = {
+		.name = name,
+		.version = o->version,
+		.boot = &boot,
+		.snp_firmware = buf_bytes(&p->snp_firmware),
+		.tdx_firmware = buf_bytes(&p->tdx_firmware),
+		.cpu_models = o->cpu_models,
+		.guest_features = o->guest_features,
+		.cpus = o->vcpus ? (unsigned)o->vcpus : MACHINE_CPUS_MAX,
+	};
+	TRY(guest_manifest_make(&in, &m));
+	return reference_files_write(o->out, &m, key, o->signer ? o->signer : name);
 }
 
 static RESULT run(const void *options, const struct cli_args *args, int *ret_exit)

@@ -131,7 +131,10 @@ make_initdata() { # OUT [KBS-URL [KBS-CA [MANIFEST]]]
 stack_approve() {
 	"$SEALPOD" kbs resource set default/key/app "$S/image.key" --dir "$KBS_DIR"
 	"$SEALPOD" kbs policy set "$S/release-policy.toml" --dir "$KBS_DIR"
-	"$SEALPOD" kbs reference load "$GUEST/reference-values.json" --dir "$KBS_DIR"
+	# Who builds guest images signs what they measure; here that is the publisher of the container image.
+	cp "$GUEST/reference-values.json" "$S/"
+	"$SEALPOD" kbs reference-values sign "$S/reference-values.json" --key "$S/cosign.key"
+	"$SEALPOD" kbs reference-values import "$S/reference-values.json" --key "$S/cosign.pub" --dir "$KBS_DIR"
 	"$SEALPOD" kbs reference add initdata "$("$SEALPOD" initdata digest "$INITDATA")" --dir "$KBS_DIR"
 }
 

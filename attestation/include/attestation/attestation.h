@@ -19,6 +19,8 @@ RESULT reference_new(struct reference_values **ret_refs);
 void reference_freep(struct reference_values **r);
 /* {"version":1,"reference_values":{"vtpm.kernel":["<hex>",...],...}}: merged into what is there. */
 RESULT reference_import(struct reference_values *r, struct bytes json);
+/* The inner object of the same. */
+RESULT reference_merge(struct reference_values *r, const struct json *ids);
 RESULT reference_set(struct reference_values *r, const char *id, const struct json *value);
 bool reference_has(const struct reference_values *r, const char *id, const char *value);
 /* First accepted value, for messages; NULL: the id is unknown. */

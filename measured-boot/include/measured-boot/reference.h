@@ -1,7 +1,6 @@
 /*
  * Reference values of platform vtpm: the digests of every event that a guest of ours may log, and
- * the PCRs that follow. Written by the image build, loaded into the broker
- * (docs/protocols/guest.md).
+ * the PCRs that follow; guest_manifest.h puts them into the image's manifest.
  */
 #pragma once
 
@@ -10,8 +9,7 @@
 #include <measured-boot/machine.h>
 
 enum {
-	REFERENCE_CMDLINES_MAX = 8,
-	REFERENCE_JSON_MAX = 64 * 1024
+	REFERENCE_CMDLINES_MAX = 8
 };
 
 /* What goes into a boot. */
@@ -52,7 +50,3 @@ struct boot_reference_values {
 
 RESULT boot_reference_compute(
 	const struct boot_reference_inputs *in, struct boot_reference_values *ret_values);
-
-/* reference-values.json, deterministic. */
-RESULT boot_reference_print(const struct boot_reference_inputs *in,
-	const struct boot_reference_values *values, struct buf *json);

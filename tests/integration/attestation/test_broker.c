@@ -195,6 +195,49 @@ static void assert_refused(const char *code, const char *field)
 	assert_true(err_denial()->id[0] != '\0');
 }
 
+/* A signed manifest whose kernel is this, put in force. */
+static void import_kernel(unsigned version, const char *kernel)
+{
+	char json[PATH_SIZE], key[PATH_SIZE + 16], public[PATH_SIZE + 16], text[1024];
+	AUTO(buf_done) struct buf out = BUF_INIT(4096);
+
+	(void)snprintf(json, sizeof(json), "%s/reference-values.json", test_dir());
+	(void)snprintf(key, sizeof(key), "%s/admin.key", s.kbs_dir);
+	(void)snprintf(public, sizeof(public), "%s/admin.pub", s.kbs_dir);
+	(void)snprintf(text, sizeof(text),
+		"{\"version\":1,\"image\":{\"name\":\"guest\",\"version\":%u},"
+		"\"reference_values\":{\"vtpm.kernel\":[\"%s\"]},\"labels\":{},\"inputs\":{}}",
+		version, kernel);
+	write_file(json, bytes_str(text));
+	const char *const sign[] = { program("sealpod"), "kbs", "reference-values", "sign", json,
+		"--key", key, NULL };
+	assert_ok(process_run_ok(sign, BYTES_NONE, &out));
+	ADMIN("reference-values", "import", json, "--key", public);
+}
+
+/* Evidence before a broker that knows the kernel from manifests alone. */
+static void assert_kernel_by_manifest(const struct event *kernel)
+{
+	AUTO(secret_freep) struct secret *secret = NULL;
+	char hex[2 * DIGEST_MAX + 1], other[2 * DIGEST_MAX + 1];
+
+	hex_to(event_digest(kernel, DIGEST_SHA256), hex);
+	(void)snprintf(other, sizeof(other), "%s", hex);
+	other[0] = other[0] == '0' ? '1' : '0';
+	import_kernel(1, other);
+	reconnect(initdata_text);
+	assert_refused("vtpm.kernel-unknown", "tpm.kernel");
+	assert_string_equal(err_denial()->expected, other);
+	assert_string_equal(err_denial()->actual, hex);
+	import_kernel(2, hex);
+	reconnect(initdata_text);
+	assert_ok(kbs_client_get(s.client, RESOURCE, &secret));
+	import_kernel(3, other);
+	reconnect(initdata_text);
+	assert_refused("vtpm.kernel-unknown", "tpm.kernel");
+	ADMIN("reference-values", "remove", "guest");
+}
+
 static void test_broker(void **state)
 {
 	AUTO(secret_freep) struct secret *secret = NULL;
@@ -225,6 +268,7 @@ static void test_broker(void **state)
 	add_references(&kernel);
 	reconnect(initdata_text);
 	assert_refused("vtpm.kernel-unknown", "tpm.kernel");
+	assert_kernel_by_manifest(&kernel);
 	add_reference("vtpm.kernel", &kernel);
 	reconnect(initdata_text);
 	assert_ok(kbs_client_get(s.client, RESOURCE, &secret));

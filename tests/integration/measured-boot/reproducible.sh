@@ -7,12 +7,13 @@ bin=$(realpath "$1") kernel=$(realpath "$2") firmware=$(realpath "$3")
 source=$(realpath "$(dirname "$0")/../../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+openssl genpkey -algorithm ed25519 -out "$work/key" 2>/dev/null
 
 image() { # OUT SOURCE-DIR COMPRESSION
 	"$bin/sealpod-guest-image" --list "$2/measured-boot/guest-base.list" \
 		--list "$2/tests/integration/measured-boot/guest-probe.list" --set "here=$2/measured-boot" \
 		--set "probe=$bin/guest-probe" --set ca=/etc/ssl/certs/ca-certificates.crt \
-		--kernel "$kernel" --firmware "$firmware" --out "$1" --compression "$3"
+		--kernel "$kernel" --firmware "$firmware" --out "$1" --compression "$3" --sign-key "$work/key"
 }
 
 mkdir -p "$work/elsewhere/tests/integration/measured-boot" "$work/cwd"
@@ -26,7 +27,7 @@ for compression in zstd xz; do
 	sleep 1.1
 	(umask 077 && TZ=Asia/Tokyo LC_ALL=C && export TZ LC_ALL && cd "$work/cwd" &&
 		image "$work/b/$compression" "$work/elsewhere" "$compression")
-	for file in initrd vmlinuz reference-values.json sizes.txt; do
+	for file in initrd vmlinuz reference-values.{json,json.sig,trustee.json,trustee.json.sig,corim} sizes.txt; do
 		cmp "$work/a-$compression/$file" "$work/b/$compression/$file"
 	done
 done

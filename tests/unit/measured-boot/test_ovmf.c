@@ -2,9 +2,7 @@
 #include "util.h"
 
 #include <base/file.h>
-#include <base/json.h>
 #include <measured-boot/ovmf.h>
-#include <measured-boot/reference.h>
 
 #define DEBIAN_OVMF "/usr/share/OVMF/OVMF_CODE_4M.fd"
 
@@ -159,54 +157,6 @@ static void test_debian_ovmf(void **state)
 		test_hex("96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7"));
 }
 
-/* ---- reference values ---- */
-
-static size_t values_of(const struct json *root, const char *id)
-{
-	return json_count(json_get(json_get(root, "reference_values"), id));
-}
-
-static void test_reference_values(void **state)
-{
-	(void)state;
-	AUTO(buf_done) struct buf code = BUF_INIT(FIRMWARE_MAX);
-	AUTO(buf_done) struct buf text = BUF_INIT(REFERENCE_JSON_MAX);
-	AUTO(json_freep) struct json *root = NULL;
-	const char *path = test_source("build/guest-kernel/vmlinuz");
-	AUTO(buf_done) struct buf kernel = BUF_INIT(64 * 1024 * 1024);
-	struct boot_reference_values v = { 0 };
-
-	if (!file_exists(path)) {
-		print_message("SKIPPED: no %s (target guest-kernel)\n", path);
-		skip();
-	}
-	firmware_make(&code, NULL, NULL);
-	assert_ok(file_read(path, &kernel));
-	struct boot_reference_inputs in = { .firmware = buf_bytes(&code),
-		.kernel = buf_bytes(&kernel),
-		.initrd = bytes_str("initrd"),
-		.kernel_version = "6.12" };
-	assert_ok(boot_reference_compute(&in, &v));
-	assert_ok(boot_reference_print(&in, &v, &text));
-	assert_ok(json_parse(buf_bytes(&text), &root));
-	assert_int_equal(values_of(root, "vtpm.crtm"), 1);
-	assert_int_equal(values_of(root, "vtpm.firmware"), 3 + MACHINE_CPUS_MAX);
-	assert_int_equal(values_of(root, "vtpm.kernel"), 1);
-	assert_int_equal(values_of(root, "vtpm.cmdline"), v.n_cmdlines);
-	assert_int_equal(values_of(root, "vtpm.initrd"), 1);
-	assert_int_equal(json_count(json_get(json_get(root, "inputs"), "pcr0")), MACHINE_CPUS_MAX);
-
-	/* Another initrd is another kernel header, another PCR 4 and another PCR 9. */
-	struct boot_reference_values other = { 0 };
-	in.initrd = bytes_str("initrd, longer");
-	assert_ok(boot_reference_compute(&in, &other));
-	assert_false(bytes_equal(digest_bytes(&v.pcr4), digest_bytes(&other.pcr4)));
-	assert_false(bytes_equal(
-		digest_bytes(&v.cmdlines[0].pcr9), digest_bytes(&other.cmdlines[0].pcr9)));
-	assert_bytes_equal(
-		digest_bytes(&v.machines[0].pcr0), digest_bytes(&other.machines[0].pcr0));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,7 +165,6 @@ int main(void)
 		cmocka_unit_test(test_timer),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_debian_ovmf),
-		cmocka_unit_test(test_reference_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,241 @@
+#include <stdio.h>
+
+#include <measured-boot/cmdline.h>
+#include <measured-boot/guest_manifest.h>
+#include <measured-boot/launch.h>
+#include <measured-boot/linux_boot.h>
+#include <measured-boot/pcr_predict.h>
+#include <measured-boot/vtpm_boot.h>
+
+enum {
+	LABEL_MAX = 128
+};
+
+static const struct {
+	const char *text;
+	bool debug;
+} cmdlines[] = {
+	{ LINUX_CMDLINE_DEFAULT, false },
+	{ LINUX_CMDLINE_DEBUG, true },
+};
+
+static RESULT add_value(struct manifest *m, const char *id, const char *label, bool debug,
+	const struct digest_value *d)
+{
+	const struct manifest_entry e = {
+		.id = id, .text = label, .debug = debug, .v = digest_bytes(d)
+	};
+
+	return manifest_add_value(m, &e);
+}
+
+/* ---- inputs ---- */
+
+static RESULT add_input(
+	struct manifest *m, const char *id, const char *text, bool debug, struct bytes data)
+{
+	struct digest_value d;
+
+	TRY(digest(DIGEST_SHA256, data, &d));
+	const struct manifest_entry e = {
+		.id = id, .text = text, .debug = debug, .v = digest_bytes(&d)
+	};
+	return manifest_add_input(m, &e);
+}
+
+static RESULT add_inputs(const struct guest_manifest_inputs *in, struct manifest *m)
+{
+	const struct boot_reference_inputs *boot = in->boot;
+
+	TRY(add_input(m, "machine", QEMU_MACHINE, false, bytes_str(QEMU_MACHINE)));
+	TRY(add_input(m, "firmware", boot->firmware_version, false, boot->firmware));
+	if (in->snp_firmware.n > 0)
+		TRY(add_input(m, "snp-firmware", NULL, false, in->snp_firmware));
+	if (in->tdx_firmware.n > 0)
+		TRY(add_input(m, "tdx-firmware", NULL, false, in->tdx_firmware));
+	TRY(add_input(m, "kernel", boot->kernel_version, false, boot->kernel));
+	TRY(add_input(m, "initrd", NULL, false, boot->initrd));
+	for (size_t i = 0; i < ARRAY_LEN(cmdlines); i++)
+		TRY(add_input(m, "cmdline", cmdlines[i].text, cmdlines[i].debug,
+			bytes_str(cmdlines[i].text)));
+	return OK;
+}
+
+/* ---- platform vtpm ---- */
+
+static RESULT add_firmware_events(const struct boot_reference_values *v, struct manifest *m)
+{
+	char label[LABEL_MAX];
+
+	TRY(add_value(m, "vtpm.crtm", "without a version", false, &v->crtm));
+	if (v->crtm_version.n > 0)
+		TRY(add_value(m, "vtpm.crtm", "with its version", false, &v->crtm_version));
+	TRY(add_value(m, "vtpm.firmware", "DXE volume", false, &v->dxe));
+	TRY(add_value(m, "vtpm.firmware", "PEI volume, untouched", false, &v->pei));
+	if (v->pei_timer.n > 0)
+		TRY(add_value(m, "vtpm.firmware", "PEI volume, with timer", false, &v->pei_timer));
+	for (size_t i = 0; i < v->n_machines; i++) {
+		(void)snprintf(label, sizeof(label), "PEI volume, %u vCPUs", v->machines[i].cpus);
+		TRY(add_value(m, "vtpm.firmware", label, false, &v->machines[i].pei));
+	}
+	return OK;
+}
+
+static RESULT add_events(const struct guest_manifest_inputs *in, struct manifest *m)
+{
+	struct boot_reference_values v = { 0 };
+
+	TRY(boot_reference_compute(in->boot, &v));
+	TRY(add_firmware_events(&v, m));
+	TRY(add_value(m, "vtpm.kernel", NULL, false, &v.kernel));
+	for (size_t i = 0; i < v.n_cmdlines; i++)
+		TRY(add_value(m, "vtpm.cmdline", v.cmdlines[i].name,
+			!str_equal(v.cmdlines[i].name, "default"), &v.cmdlines[i].digest));
+	return add_value(m, "vtpm.initrd", NULL, false, &v.initrd);
+}
+
+/* PCR 0 is the one that the number of processors may change. */
+static RESULT add_pcrs(const struct vtpm_boot *b, unsigned cpus, bool debug, struct manifest *m)
+{
+	char id[32], label[LABEL_MAX];
+
+	for (unsigned pcr = 0; pcr < VTPM_BOOT_PCRS; pcr++) {
+		bool by_cpus = pcr == 0;
+		if (b->pcr[pcr].n == 0 || pcr == 8 || (pcr == 1 && !b->has_pcr1))
+			continue;
+		(void)snprintf(id, sizeof(id), "vtpm.pcr%u", pcr);
+		(void)snprintf(label, sizeof(label), "%u vCPUs", cpus);
+		TRY(add_value(m, id, by_cpus ? label : NULL, debug, &b->pcr[pcr]));
+	}
+	return OK;
+}
+
+static RESULT predict(const struct guest_manifest_inputs *in, unsigned cpus, const char *append,
+	struct vtpm_boot *ret)
+{
+	const struct vtpm_boot_inputs boot = {
+		.firmware = in->boot->firmware,
+		.kernel = in->boot->kernel,
+		.initrd = in->boot->initrd,
+		.append = append,
+		.memory_mib = MACHINE_MEMORY_MIN_MIB,
+		.cpus = cpus,
+		.alg = DIGEST_SHA256,
+	};
+
+	return vtpm_boot_predict(&boot, ret);
+}
+
+static RESULT add_vtpm(const struct guest_manifest_inputs *in, struct manifest *m)
+{
+	struct vtpm_boot boot;
+
+	TRY(add_events(in, m));
+	for (unsigned cpus = 1; cpus <= in->cpus && cpus <= MACHINE_CPUS_MAX; cpus++) {
+		/* Of a firmware that is not known so well, the events alone are. */
+		struct err e = predict(in, cpus, cmdlines[0].text, &boot);
+		if (e.code == ERR_UNSUPPORTED)
+			return OK;
+		TRY(e);
+		TRY(add_pcrs(&boot, cpus, false, m));
+	}
+	for (size_t i = 1; i < ARRAY_LEN(cmdlines); i++) {
+		TRY(predict(in, 1, cmdlines[i].text, &boot));
+		TRY(add_pcrs(&boot, 1, cmdlines[i].debug, m));
+	}
+	return OK;
+}
+
+/* ---- SEV-SNP ---- */
+
+/* Those of QEMU that name different processors with SNP. */
+static const char *const snp_models[] = { "EPYC-v4", "EPYC-Milan", "EPYC-Genoa", "EPYC-Turin" };
+
+static RESULT add_snp_model(const struct guest_manifest_inputs *in, const char *model,
+	size_t cmdline, struct bytes firmware_digest, struct manifest *m)
+{
+	const struct launch_kernel kernel = { .kernel = in->boot->kernel,
+		.initrd = in->boot->initrd,
+		.append = cmdlines[cmdline].text };
+	struct launch_machine machine = { .vmm = LAUNCH_QEMU,
+		.firmware = in->snp_firmware,
+		.firmware_digest = firmware_digest,
+		.kernel = &kernel,
+		.guest_features = in->guest_features ? in->guest_features : 1 };
+	struct digest_value d;
+	char label[LABEL_MAX];
+
+	TRY(launch_cpu_signature_by_name(model, &machine.cpu_signature));
+	for (unsigned cpus = 1; cpus <= in->cpus; cpus++) {
+		machine.vcpus = cpus;
+		TRY(launch_snp_digest(&machine, &d));
+		(void)snprintf(label, sizeof(label), "%u vCPUs, %s", cpus, model);
+		TRY(add_value(m, "snp_launch_measurement", label, cmdlines[cmdline].debug, &d));
+	}
+	return OK;
+}
+
+static RESULT add_snp(const struct guest_manifest_inputs *in, struct manifest *m)
+{
+	bool own = in->cpu_models.n > 0;
+	size_t n = own ? in->cpu_models.n : ARRAY_LEN(snp_models);
+	struct digest_value firmware;
+
+	if (in->snp_firmware.n == 0)
+		return OK;
+	/* The firmware's pages come first in every launch: hashed once. */
+	TRY(launch_snp_firmware_digest(in->snp_firmware, &firmware));
+	for (size_t c = 0; c < ARRAY_LEN(cmdlines); c++)
+		for (size_t i = 0; i < n; i++)
+			TRY(add_snp_model(in, own ? in->cpu_models.v[i] : snp_models[i], c,
+				digest_bytes(&firmware), m));
+	return OK;
+}
+
+/* ---- TDX ---- */
+
+/* RTMR 2: what the kernel's EFI stub measures, as in PCR 9. */
+static RESULT add_rtmr2(const struct guest_manifest_inputs *in, size_t cmdline, struct manifest *m)
+{
+	struct digest_value options, initrd, rtmr;
+
+	TRY(linux_cmdline_digest(cmdlines[cmdline].text, DIGEST_SHA384, &options));
+	TRY(digest(DIGEST_SHA384, in->boot->initrd, &initrd));
+	TRY(pcr9_predict(&options, &initrd, &rtmr));
+	return add_value(m, "rtmr_2", NULL, cmdlines[cmdline].debug, &rtmr);
+}
+
+static RESULT add_tdx(const struct guest_manifest_inputs *in, struct manifest *m)
+{
+	struct digest_value d;
+
+	if (in->tdx_firmware.n == 0)
+		return OK;
+	TRY(mrtd_digest(in->tdx_firmware, MRTD_SINGLE_PASS, &d));
+	TRY(add_value(m, "mr_td", "Linux 6.16, QEMU 10.1 and later", false, &d));
+	TRY(mrtd_digest(in->tdx_firmware, MRTD_TWO_PASS, &d));
+	TRY(add_value(m, "mr_td", "the kernels and QEMUs before", false, &d));
+	for (size_t c = 0; c < ARRAY_LEN(cmdlines); c++)
+		TRY(add_rtmr2(in, c, m));
+	return OK;
+}
+
+static RESULT of_platform(struct err e, const char *platform)
+{
+	return failed(e) ? err_add(e, "platform %s", platform) : OK;
+}
+
+RESULT guest_manifest_make(const struct guest_manifest_inputs *in, struct manifest *ret_manifest)
+{
+	AUTO(manifest_done) struct manifest m = { .version = in->version };
+
+	TRY(str_dup(in->name, &m.name));
+	TRY(add_inputs(in, &m));
+	TRY(of_platform(add_vtpm(in, &m), "vtpm"));
+	TRY(of_platform(add_snp(in, &m), "snp"));
+	TRY(of_platform(add_tdx(in, &m), "tdx"));
+	TRY(manifest_check(&m));
+	*ret_manifest = m;
+	m = (struct manifest){ 0 };
+	return OK;
+}
