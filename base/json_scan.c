@@ -7,7 +7,7 @@
 struct scan {
 	struct bytes text;
 	size_t at;
-	size_t values;
+	size_t values, objects;
 	unsigned depth;
 };
 
@@ -215,6 +215,8 @@ static struct err scan_token(struct scan *s)
 {
 	switch (peek(s)) {
 	case '{':
+		if (++s->objects > JSON_OBJECTS_MAX)
+			return err_new(ERR_LIMIT, "JSON: more than %d objects", JSON_OBJECTS_MAX);
 		return scan_container(s, '}');
 	case '[':
 		return scan_container(s, ']');

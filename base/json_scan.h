@@ -4,7 +4,8 @@
 #include <base/json.h>
 
 enum {
-	JSON_VALUES_MAX = 100000 /* a value of two bytes costs hundreds in a tree */
+	JSON_VALUES_MAX = 100000, /* a value of two bytes costs hundreds in a tree */
+	JSON_OBJECTS_MAX = 40000  /* an empty object costs eight hundred */
 };
 
 /*

@@ -18,7 +18,7 @@ struct x509_crl {
 };
 
 enum {
-	CRL_MAX = 8 * 1024 * 1024 /* Intel's and IBM's have some thousand entries at most */
+	CRL_MAX = 2 * 1024 * 1024 /* 100000 entries; decoded they take ten times as much */
 };
 
 void x509_crl_free(struct x509_crl *c)

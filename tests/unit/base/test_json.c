@@ -195,6 +195,18 @@ static void test_limits(void **state)
 	repeat(&b, "]", 1);
 	assert_err(json_parse(buf_bytes(&b), &j), ERR_LIMIT);
 	buf_clear(&b);
+	repeat(&b, "[{}", 1);
+	repeat(&b, ",{}", 39999);
+	repeat(&b, "]", 1);
+	assert_ok(json_parse(buf_bytes(&b), &j));
+	json_freep(&j);
+	buf_clear(&b);
+	repeat(&b, "[{}", 1);
+	repeat(&b, ",{}", 40000);
+	repeat(&b, "]", 1);
+	assert_err(json_parse(buf_bytes(&b), &j), ERR_LIMIT);
+	assert_err_text("more than 40000 objects");
+	buf_clear(&b);
 	repeat(&b, " ", JSON_SIZE_MAX);
 	buf_puts(&b, "1");
 	assert_err(json_parse(buf_bytes(&b), &j), ERR_LIMIT);
