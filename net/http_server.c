@@ -27,6 +27,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct loop_source *source; /* of libmicrohttpd's epoll descriptor */
 	struct deadline deadline;
+	bool running; /* within run() */
 	struct ready_queue ready;
 	struct open_list open;
 	uint16_t port;
@@ -129,12 +130,15 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 
 /* ---- driving libmicrohttpd ---- */
 
+/* libmicrohttpd looks at a resumed connection when it runs next, and asks for no time to do so. */
 static void resume(struct http_exchange *x)
 {
 	if (!x->suspended)
 		return;
 	x->suspended = false;
 	MHD_resume_connection(x->connection);
+	if (!x->server->running)
+		err_ignore(deadline_need(&x->server->deadline, clock_monotonic_ms()));
 }
 
 void http_x_answer(struct http_exchange *x, int status, const char *content_type, struct bytes body)
@@ -177,16 +181,17 @@ static bool must_run_again(const struct http_server *s, MHD_UNSIGNED_LONG_LONG *
 static uint64_t run(struct http_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms = 0;
+	bool again = true;
 
-	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+	s->running = true;
+	for (unsigned i = 0; again && i < ROUNDS_MAX; i++) {
 		(void)MHD_run(s->daemon);
-		if (!handle_ready(s) && !must_run_again(s, &ms))
-			break;
+		again = handle_ready(s) || must_run_again(s, &ms);
 	}
-	(void)must_run_again(s, &ms);
-	if (ms == UINT64_MAX)
-		return 0;
-	return clock_monotonic_ms() + (ms > 0 ? ms : 1);
+	s->running = false;
+	if (again)
+		return clock_monotonic_ms() + 1;
+	return ms == UINT64_MAX ? 0 : clock_monotonic_ms() + ms;
 }
 
 static void on_event(void *arg, int fd, unsigned events)
@@ -346,6 +351,7 @@ void http_server_free(struct http_server *s)
 	if (!s)
 		return;
 	deadline_done(&s->deadline);
+	s->running = true; /* below, and no more after it */
 	loop_remove(s->source);
 	/* libmicrohttpd cannot stop with suspended connections. */
 	LIST_FOREACH(x, &s->open, open)

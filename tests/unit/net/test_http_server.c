@@ -298,6 +298,29 @@ static void test_nonsense(void **state)
 	(void)expect(&f, fd, "GET /alive");
 }
 
+/* An answer from outside of the handler goes out at once, without an event of the peer. */
+static void test_late_answer_is_sent_at_once(void **state)
+{
+	char text[1024] = "";
+
+	(void)state;
+	AUTO(tear_down) struct fixture f;
+
+	set_up(&f);
+	AUTO(auto_close) int fd = dial(&f);
+
+	send_text(fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+	for (unsigned i = 0; i < 100 && !f.service.held; i++)
+		pump(&f, 1);
+	assert_non_null(f.service.held);
+	pump(&f, 10);
+	http_x_answer(f.service.held, 200, NULL, bytes_str("late"));
+	for (unsigned i = 0; i < 3; i++)
+		assert_ok(loop_once(f.loop, 100));
+	assert_true(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT) > 0);
+	assert_non_null(strstr(text, "late"));
+}
+
 /* A connection that sends nothing is closed by the timer alone. */
 static void test_idle_timeout(void **state)
 {
@@ -374,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_chunked_body),
 		cmocka_unit_test(test_endless_body),
 		cmocka_unit_test(test_late_answer),
+		cmocka_unit_test(test_late_answer_is_sent_at_once),
 		cmocka_unit_test(test_peer_leaves),
 		cmocka_unit_test(test_server_ends_first),
 		cmocka_unit_test(test_nonsense),
