@@ -12,8 +12,11 @@ enum {
 	TIER_WARNING_MAX = 95,
 };
 
-static void appraise_vtpm(const struct appraise_input *in, struct appraisal *a)
+/* Guests of Trustee's own client send no log: then register 11 stands for what was booted. */
+static bool boot_known(const struct appraise_input *in, bool enrolled, struct appraisal *a)
 {
+	static const struct rule register_11 = { "tpm.pcr11", "tpm_pcr11", NULL,
+		DENY_VTPM_EVENT_LOG_MISSING };
 	static const struct rule boot[] = {
 		{ "tpm.crtm", "vtpm.crtm", NULL, DENY_VTPM_CRTM_UNKNOWN },
 		{ "tpm.firmware", "vtpm.firmware", NULL, DENY_VTPM_FIRMWARE_UNKNOWN },
@@ -21,15 +24,27 @@ static void appraise_vtpm(const struct appraise_input *in, struct appraisal *a)
 		{ "tpm.cmdline_digest", "vtpm.cmdline", NULL, DENY_VTPM_CMDLINE_UNKNOWN },
 		{ "tpm.initrd", "vtpm.initrd", NULL, DENY_VTPM_INITRD_UNKNOWN },
 	};
-	bool trusted = claim_is_true(in->claims, "tpm.ak_trusted");
 
-	/* A key that no TPM vouches for can sign any registers: nothing else counts then. */
+	if (claims_get(in->claims, "tpm.kernel"))
+		return appraise_rules(in, boot, ARRAY_LEN(boot), a);
+	if (enrolled && rules_hold(in, &register_11, 1))
+		return true;
+	appraisal_find(a, DENY_VTPM_EVENT_LOG_MISSING, "event_log", "a measured boot", "none");
+	return appraise_rules(in, boot, ARRAY_LEN(boot), a);
+}
+
+/* A key is trusted when a TPM of a trusted maker vouches for it, or the operator himself. */
+static void appraise_vtpm(const struct appraise_input *in, struct appraisal *a)
+{
+	static const struct rule enrolment = { "tpm.ak_public", "trusted_aks", NULL,
+		DENY_VTPM_AK_UNTRUSTED };
+	bool enrolled = rules_hold(in, &enrolment, 1);
+	bool trusted = enrolled || claim_is_true(in->claims, "tpm.ak_trusted");
+
+	/* A key that nobody vouches for can sign any registers: nothing else counts then. */
 	if (!trusted)
 		appraisal_find(a, DENY_VTPM_AK_UNTRUSTED, "tpm.ak_trusted", "true", "false");
-	if (!claims_get(in->claims, "tpm.kernel"))
-		appraisal_find(
-			a, DENY_VTPM_EVENT_LOG_MISSING, "event_log", "a measured boot", "none");
-	bool known = appraise_rules(in, boot, ARRAY_LEN(boot), a) && trusted;
+	bool known = boot_known(in, enrolled, a) && trusted;
 	a->vector[AR4SI_INSTANCE_IDENTITY] = trusted ? TRUSTWORTHY_INSTANCE : UNRECOGNIZED_INSTANCE;
 	a->vector[AR4SI_HARDWARE] = trusted ? GENUINE_HARDWARE : UNRECOGNIZED_HARDWARE;
 	a->vector[AR4SI_EXECUTABLES] = known ? APPROVED_BOOT : UNRECOGNIZED_RUNTIME;

@@ -13,6 +13,9 @@ struct judgement {
 	enum ar4si member;
 	int8_t good, bad;
 	struct rule rules[RULES_MAX];
+	/* When these hold too, the value is `best`; nobody is told when they do not. */
+	int8_t best;
+	struct rule wanted[RULES_MAX];
 };
 
 enum {
@@ -24,6 +27,10 @@ struct profile {
 	struct judgement v[JUDGEMENTS_MAX];
 	bool no_initdata; /* nothing of this platform binds initdata */
 };
+
+/* As a quote's header has them. */
+#define TEE_TYPE_TDX "81000000"
+#define VENDOR_INTEL "939a7233f79c4ca9940a0db3957f0607"
 
 #define KNOWN(claim, id)                                                                           \
 	{                                                                                          \
@@ -63,8 +70,16 @@ static const struct profile profiles[] = {
 			KNOWN("snp.reported_tcb_tee", "snp_tee_svn"),
 			KNOWN("snp.reported_tcb_snp", "snp_snp_svn"),
 			KNOWN("snp.reported_tcb_microcode", "snp_microcode")),
-		CONFIGURATION(EQUALS("snp.policy_debug_allowed", "false"),
-			EQUALS("snp.policy_migrate_ma", "false")) } },
+		{ .member = AR4SI_CONFIGURATION, .good = NO_CONFIG_VULNERABILITIES,
+			.bad = UNAVAILABLE_CONFIG, .best = APPROVED_CONFIG,
+			.rules = { EQUALS("snp.policy_debug_allowed", "false"),
+				EQUALS("snp.policy_migrate_ma", "false") },
+			.wanted = { KNOWN("snp.platform_smt_enabled", "snp_smt_enabled"),
+				KNOWN("snp.platform_tsme_enabled", "snp_tsme_enabled"),
+				KNOWN("snp.policy_abi_major", "snp_guest_abi_major"),
+				KNOWN("snp.policy_abi_minor", "snp_guest_abi_minor"),
+				KNOWN("snp.policy_single_socket", "snp_single_socket"),
+				KNOWN("snp.policy_smt_allowed", "snp_smt_allowed") } } } },
 	{ .platform = "sev", .no_initdata = true, .v = {
 		EXECUTABLES(KNOWN("sev.measurement", "sev_launch_measurement")),
 		HARDWARE(KNOWN("sev.api_version", "sev_api_version")),
@@ -72,7 +87,9 @@ static const struct profile profiles[] = {
 	{ .platform = "tdx", .v = {
 		EXECUTABLES(KNOWN("tdx.quote.body.rtmr_1", "rtmr_1"),
 			KNOWN("tdx.quote.body.rtmr_2", "rtmr_2")),
-		HARDWARE(KNOWN("tdx.quote.body.mr_td", "mr_td"),
+		HARDWARE(EQUALS("tdx.quote.header.tee_type", TEE_TYPE_TDX),
+			EQUALS("tdx.quote.header.vendor_id", VENDOR_INTEL),
+			KNOWN("tdx.quote.body.mr_td", "mr_td"),
 			EQUALS("tdx.tcb_status", "UpToDate"),
 			EQUALS("tdx.collateral_expiration_status", "0")),
 		CONFIGURATION(EQUALS("tdx.td_attributes.debug", "false"),
@@ -98,7 +115,9 @@ static const struct profile profiles[] = {
 			KNOWN("az-snp-vtpm.policy_smt_allowed", "smt_allowed")) } },
 	{ .platform = "az-tdx-vtpm", .v = {
 		EXECUTABLES(KNOWN("az-tdx-vtpm.tpm.pcr11", "tdx_pcr11")),
-		HARDWARE(KNOWN("az-tdx-vtpm.quote.body.mr_td", "mr_td"),
+		HARDWARE(EQUALS("az-tdx-vtpm.quote.header.tee_type", TEE_TYPE_TDX),
+			EQUALS("az-tdx-vtpm.quote.header.vendor_id", VENDOR_INTEL),
+			KNOWN("az-tdx-vtpm.quote.body.mr_td", "mr_td"),
 			EQUALS("az-tdx-vtpm.tcb_status", "UpToDate")),
 		CONFIGURATION(KNOWN("az-tdx-vtpm.quote.body.xfam", "xfam")) } },
 	{ .platform = "se", .no_initdata = true, .v = {
@@ -117,13 +136,22 @@ static const struct profile profiles[] = {
 };
 /* clang-format on */
 
-static size_t count_rules(const struct judgement *j)
+static size_t count(const struct rule rules[static RULES_MAX])
 {
 	size_t n = 0;
 
-	while (n < RULES_MAX && j->rules[n].claim)
+	while (n < RULES_MAX && rules[n].claim)
 		n++;
 	return n;
+}
+
+static int8_t judge(const struct appraise_input *in, const struct judgement *j, struct appraisal *a)
+{
+	size_t wanted = count(j->wanted);
+
+	if (!appraise_rules(in, j->rules, count(j->rules), a))
+		return j->bad;
+	return wanted > 0 && rules_hold(in, j->wanted, wanted) ? j->best : j->good;
 }
 
 static const struct profile *profile_of(const struct tee *tee)
@@ -146,8 +174,6 @@ void appraise_platform(const struct appraise_input *in, struct appraisal *a)
 	const struct profile *p = profile_of(in->tee);
 
 	for (size_t i = 0; p && i < JUDGEMENTS_MAX; i++) {
-		const struct judgement *j = &p->v[i];
-		bool all = appraise_rules(in, j->rules, count_rules(j), a);
-		a->vector[j->member] = all ? j->good : j->bad;
+		a->vector[p->v[i].member] = judge(in, &p->v[i], a);
 	}
 }

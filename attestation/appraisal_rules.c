@@ -25,22 +25,30 @@ static bool list_known(const struct appraise_input *in, const struct claim *c, c
 	return c->list.n > 0;
 }
 
-bool appraise_rule(const struct appraise_input *in, const struct rule *k, struct appraisal *a)
+/* *ret_actual: what to show of the claim when it is not known. */
+static bool is_known(const struct appraise_input *in, const struct rule *k, const char **ret_actual)
 {
 	const struct claim *c = claims_get(in->claims, k->claim);
-	const char *first = k->id ? reference_first(in->refs, k->id) : k->value;
-	const char *actual = c ? claim_text(c) : "not measured";
-	bool known = false;
 
-	if (c && !k->id)
-		known = str_equal(claim_text(c), k->value);
-	else if (c && c->type == CLAIM_LIST)
-		known = list_known(in, c, k->id, &actual);
-	else if (c)
-		known = reference_has(in->refs, k->id, claim_text(c));
-	if (!known)
-		appraisal_find(a, k->denial, k->claim, first ? first : "a reference value", actual);
-	return known;
+	*ret_actual = c ? claim_text(c) : "not measured";
+	if (!c)
+		return false;
+	if (!k->id)
+		return str_equal(claim_text(c), k->value);
+	if (c->type == CLAIM_LIST)
+		return list_known(in, c, k->id, ret_actual);
+	return reference_has(in->refs, k->id, claim_text(c));
+}
+
+bool appraise_rule(const struct appraise_input *in, const struct rule *k, struct appraisal *a)
+{
+	const char *first = k->id ? reference_first(in->refs, k->id) : k->value;
+	const char *actual;
+
+	if (is_known(in, k, &actual))
+		return true;
+	appraisal_find(a, k->denial, k->claim, first ? first : "a reference value", actual);
+	return false;
 }
 
 bool appraise_rules(
@@ -51,6 +59,16 @@ bool appraise_rules(
 	for (size_t i = 0; i < n; i++)
 		all = appraise_rule(in, &rules[i], a) && all;
 	return all;
+}
+
+bool rules_hold(const struct appraise_input *in, const struct rule *rules, size_t n)
+{
+	const char *ignored;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_known(in, &rules[i], &ignored))
+			return false;
+	return true;
 }
 
 bool claim_is_true(const struct claims *c, const char *name)

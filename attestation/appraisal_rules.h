@@ -10,6 +10,7 @@ enum {
 	TRUSTWORTHY_INSTANCE = 2,
 	UNRECOGNIZED_INSTANCE = 97,
 	APPROVED_CONFIG = 2,
+	NO_CONFIG_VULNERABILITIES = 3,
 	UNAVAILABLE_CONFIG = 36,
 	APPROVED_BOOT = 3,
 	UNRECOGNIZED_RUNTIME = 33,
@@ -27,6 +28,8 @@ struct rule {
 bool appraise_rule(const struct appraise_input *in, const struct rule *k, struct appraisal *a);
 bool appraise_rules(
 	const struct appraise_input *in, const struct rule *rules, size_t n, struct appraisal *a);
+/* Likewise without findings. */
+bool rules_hold(const struct appraise_input *in, const struct rule *rules, size_t n);
 void appraisal_find(struct appraisal *a, enum tee_denial d, const char *field, const char *expected,
 	const char *actual);
 bool claim_is_true(const struct claims *c, const char *name);
