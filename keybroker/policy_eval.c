@@ -74,22 +74,32 @@ static bool claim_is_false(const struct json *claims, const char *name)
 	return json_bool(json_get(claims, name), &value) && !value;
 }
 
-static RESULT deny_by_finding(const struct policy_input *in, const char *prefix,
-	const char *otherwise_code, const char *field, const char *actual)
+/* "snp" and "snp.measurement" */
+static bool is_of(const char *name, const char *platform)
+{
+	size_t n = strlen(platform);
+
+	return str_starts(name, platform) && name[n] == '.';
+}
+
+/* The first thing of the platform itself that was not known. */
+static RESULT deny_by_finding(
+	const struct policy_input *in, const struct tee *tee, const char *vector_value)
 {
 	for (size_t i = 0; in->appraisal && i < in->appraisal->n_findings; i++) {
 		const struct denial *d = &in->appraisal->findings[i];
-		if (str_starts(d->code, prefix))
+		if (is_of(d->code, tee->platform) || is_of(d->field, tee->kbs_name))
 			return err_deny(ERR_DENIED, d->code, d->field, d->expected, d->actual);
 	}
-	return err_deny(ERR_DENIED, otherwise_code, field, "a reference value", actual);
+	return err_deny(
+		ERR_DENIED, "policy.executables", "executables", "a reference value", vector_value);
 }
 
 static RESULT check_executables(
 	const struct policy_rule *r, const struct policy_input *in, const struct guest *g)
 {
 	int64_t value = 0;
-	char text[24], prefix[48];
+	char text[24];
 
 	if (r->executables_match == MATCH_ANY)
 		return OK;
@@ -97,8 +107,7 @@ static RESULT check_executables(
 	if (value == EXECUTABLES_KNOWN || value == EXECUTABLES_KNOWN_AT_BOOT)
 		return OK;
 	(void)snprintf(text, sizeof(text), "%lld", (long long)value);
-	(void)snprintf(prefix, sizeof(prefix), "%s.", g->tee->platform);
-	return deny_by_finding(in, prefix, "policy.executables", "executables", text);
+	return deny_by_finding(in, g->tee, text);
 }
 
 static RESULT check_initdata(

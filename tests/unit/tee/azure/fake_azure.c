@@ -27,13 +27,25 @@ void fake_azure_start(struct fake_azure *f, const char *name, struct azure_gen *
 	fake_imds_start(f, g);
 }
 
-void fake_azure_stop(struct fake_azure *f)
+static void end_children(struct fake_azure *f)
 {
 	for (size_t i = 0; i < ARRAY_LEN(f->children); i++)
 		if (f->children[i] > 0) {
 			(void)kill(f->children[i], SIGKILL);
 			(void)waitpid(f->children[i], NULL, 0);
 		}
+}
+
+void fake_azure_restart(struct fake_azure *f, struct azure_gen *g)
+{
+	end_children(f);
+	fake_paravisor_start(f, g, swtpm_free_ports());
+	fake_imds_start(f, g);
+}
+
+void fake_azure_stop(struct fake_azure *f)
+{
+	end_children(f);
 	swtpm_stop(&f->tpm);
 	(void)munmap(f->shared, sizeof(*f->shared));
 }

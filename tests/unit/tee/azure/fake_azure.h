@@ -36,6 +36,8 @@ struct fake_azure {
 
 /* Takes the AK of the TPM into `g`, which may be bent before. Skips the test without swtpm. */
 void fake_azure_start(struct fake_azure *f, const char *name, struct azure_gen *g);
+/* Paravisor and service with what `g` says now; the addresses are others. */
+void fake_azure_restart(struct fake_azure *f, struct azure_gen *g);
 void fake_azure_stop(struct fake_azure *f);
 
 /* ---- parts ---- */
