@@ -36,6 +36,10 @@ RESULT snp_evidence_raw(
 RESULT snp_evidence_json(
 	const struct json *j, const struct x509_memo *memo, struct snp_evidence *ret_evidence);
 bool snp_evidence_is_raw(struct bytes raw);
+/* Library tee-guest: Trustee's JSON of a report whose product is set; table n = 0: "cert_chain" is
+ * null. */
+RESULT snp_evidence_print(
+	const struct snp_report *report, struct bytes table, struct buf *ret_json);
 
 /* One entry of a certificate table. */
 enum snp_cert_kind {

@@ -23,7 +23,7 @@ struct tee_guest; /* an open driver; its first member is its struct tee row */
  */
 struct tee_io {
 	RESULT (*read)(const struct tee_io *io, const char *path, struct buf *out);
-	RESULT (*write)
+	RESULT(*write)
 	(const struct tee_io *io, const char *path, struct bytes data); /* one call */
 	RESULT (*make_dir)(const struct tee_io *io, const char *path);	/* its parent exists */
 	RESULT (*remove_dir)(const struct tee_io *io, const char *path);
