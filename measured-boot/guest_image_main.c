@@ -8,6 +8,7 @@
 #include <measured-boot/guest_manifest.h>
 #include <measured-boot/linux_boot.h>
 #include <measured-boot/ovmf.h>
+#include <measured-boot/se_image.h>
 
 enum {
 	IMAGE_BUDGET = 32 * 1024 * 1024, /* kernel and initrd as loaded */
@@ -27,7 +28,7 @@ struct options {
 	const char *compression;
 	const char *name, *sign_key, *signer;
 	uint64_t version, vcpus, guest_features;
-	const char *snp_firmware, *tdx_firmware;
+	const char *snp_firmware, *tdx_firmware, *se_image;
 	struct strv cpu_models;
 };
 
@@ -102,6 +103,11 @@ static const struct cli_option option_table[] = {
 		.offset = offsetof(struct options, tdx_firmware),
 		.value = "FILE",
 		.help = "OVMF of TDX guests: add their MRTD and RTMR 2" },
+	{ .name = "se-image",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, se_image),
+		.value = "FILE",
+		.help = "Secure Execution boot image: add its tag, digests and hosts" },
 	{ .name = "vcpus",
 		.kind = CLI_U64,
 		.offset = offsetof(struct options, vcpus),
@@ -118,12 +124,12 @@ static const struct cli_option option_table[] = {
 		.offset = offsetof(struct options, guest_features),
 		.value = "N",
 		.max = UINT32_MAX,
-		.help = "SEV_FEATURES of SEV-SNP guests (1)" },
+		.help = "SEV_FEATURES of SEV-SNP guests (1 and 33)" },
 	{ 0 },
 };
 
 struct product {
-	struct buf kernel, firmware, initrd, version, snp_firmware, tdx_firmware;
+	struct buf kernel, firmware, initrd, version, snp_firmware, tdx_firmware, se_image;
 	size_t unpacked;
 	struct guest_image image;
 };
@@ -136,6 +142,7 @@ static void product_done(struct product *p)
 	buf_done(&p->version);
 	buf_done(&p->snp_firmware);
 	buf_done(&p->tdx_firmware);
+	buf_done(&p->se_image);
 	guest_image_done(&p->image);
 }
 
@@ -244,9 +251,9 @@ static RESULT read_key(const char *file, struct key **ret_key)
 	return failed(e) ? err_add(e, "%s", file) : OK;
 }
 
-static RESULT read_firmware(const char *file, struct buf *ret)
+static RESULT read_input(const char *file, size_t max, struct buf *ret)
 {
-	*ret = BUF_INIT(OVMF_CODE_MAX);
+	*ret = BUF_INIT(max);
 	return file ? file_read(file, ret) : OK;
 }
 
@@ -264,14 +271,16 @@ static RESULT write_reference(const struct options *o, struct product *p, const 
 	};
 
 	TRY(read_key(o->sign_key, &key));
-	TRY(read_firmware(o->snp_firmware, &p->snp_firmware));
-	TRY(read_firmware(o->tdx_firmware, &p->tdx_firmware));
+	TRY(read_input(o->snp_firmware, OVMF_CODE_MAX, &p->snp_firmware));
+	TRY(read_input(o->tdx_firmware, OVMF_CODE_MAX, &p->tdx_firmware));
+	TRY(read_input(o->se_image, SE_IMAGE_MAX, &p->se_image));
 	const struct guest_manifest_inputs in = {
 		.name = name,
 		.version = o->version,
 		.boot = &boot,
 		.snp_firmware = buf_bytes(&p->snp_firmware),
 		.tdx_firmware = buf_bytes(&p->tdx_firmware),
+		.se_image = buf_bytes(&p->se_image),
 		.cpu_models = o->cpu_models,
 		.guest_features = o->guest_features,
 		.cpus = o->vcpus ? (unsigned)o->vcpus : MACHINE_CPUS_MAX,

@@ -5,6 +5,7 @@
 #include <measured-boot/launch.h>
 #include <measured-boot/linux_boot.h>
 #include <measured-boot/pcr_predict.h>
+#include <measured-boot/se_image.h>
 #include <measured-boot/vtpm_boot.h>
 
 enum {
@@ -53,6 +54,8 @@ static RESULT add_inputs(const struct guest_manifest_inputs *in, struct manifest
 		TRY(add_input(m, "snp-firmware", NULL, false, in->snp_firmware));
 	if (in->tdx_firmware.n > 0)
 		TRY(add_input(m, "tdx-firmware", NULL, false, in->tdx_firmware));
+	if (in->se_image.n > 0)
+		TRY(add_input(m, "se-image", NULL, false, in->se_image));
 	TRY(add_input(m, "kernel", boot->kernel_version, false, boot->kernel));
 	TRY(add_input(m, "initrd", NULL, false, boot->initrd));
 	for (size_t i = 0; i < ARRAY_LEN(cmdlines); i++)
@@ -151,26 +154,54 @@ static RESULT add_vtpm(const struct guest_manifest_inputs *in, struct manifest *
 /* Those of QEMU that name different processors with SNP. */
 static const char *const snp_models[] = { "EPYC-v4", "EPYC-Milan", "EPYC-Genoa", "EPYC-Turin" };
 
-static RESULT add_snp_model(const struct guest_manifest_inputs *in, const char *model,
-	size_t cmdline, struct bytes firmware_digest, struct manifest *m)
+/* KVM turns on that debug registers are swapped (bit 5) in some versions of Linux, not in others.
+ */
+static const uint64_t snp_features[] = { 0x1, 0x21 };
+
+struct snp_variant {
+	const char *model;
+	uint64_t features;
+	size_t cmdline;
+	struct bytes firmware_digest;
+};
+
+static RESULT add_snp_variant(
+	const struct guest_manifest_inputs *in, const struct snp_variant *v, struct manifest *m)
 {
 	const struct launch_kernel kernel = { .kernel = in->boot->kernel,
 		.initrd = in->boot->initrd,
-		.append = cmdlines[cmdline].text };
+		.append = cmdlines[v->cmdline].text };
 	struct launch_machine machine = { .vmm = LAUNCH_QEMU,
 		.firmware = in->snp_firmware,
-		.firmware_digest = firmware_digest,
+		.firmware_digest = v->firmware_digest,
 		.kernel = &kernel,
-		.guest_features = in->guest_features ? in->guest_features : 1 };
+		.guest_features = v->features };
 	struct digest_value d;
 	char label[LABEL_MAX];
 
-	TRY(launch_cpu_signature_by_name(model, &machine.cpu_signature));
+	TRY(launch_cpu_signature_by_name(v->model, &machine.cpu_signature));
 	for (unsigned cpus = 1; cpus <= in->cpus; cpus++) {
 		machine.vcpus = cpus;
 		TRY(launch_snp_digest(&machine, &d));
-		(void)snprintf(label, sizeof(label), "%u vCPUs, %s", cpus, model);
-		TRY(add_value(m, "snp_launch_measurement", label, cmdlines[cmdline].debug, &d));
+		(void)snprintf(label, sizeof(label), "%u vCPUs, %s, features 0x%llx", cpus,
+			v->model, (unsigned long long)v->features);
+		TRY(add_value(m, "snp_launch_measurement", label, cmdlines[v->cmdline].debug, &d));
+	}
+	return OK;
+}
+
+static RESULT add_snp_model(
+	const struct guest_manifest_inputs *in, const struct snp_variant *of, struct manifest *m)
+{
+	struct snp_variant v = *of;
+
+	if (in->guest_features) {
+		v.features = in->guest_features;
+		return add_snp_variant(in, &v, m);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(snp_features); i++) {
+		v.features = snp_features[i];
+		TRY(add_snp_variant(in, &v, m));
 	}
 	return OK;
 }
@@ -180,15 +211,18 @@ static RESULT add_snp(const struct guest_manifest_inputs *in, struct manifest *m
 	bool own = in->cpu_models.n > 0;
 	size_t n = own ? in->cpu_models.n : ARRAY_LEN(snp_models);
 	struct digest_value firmware;
+	struct snp_variant v = { 0 };
 
 	if (in->snp_firmware.n == 0)
 		return OK;
 	/* The firmware's pages come first in every launch: hashed once. */
 	TRY(launch_snp_firmware_digest(in->snp_firmware, &firmware));
-	for (size_t c = 0; c < ARRAY_LEN(cmdlines); c++)
-		for (size_t i = 0; i < n; i++)
-			TRY(add_snp_model(in, own ? in->cpu_models.v[i] : snp_models[i], c,
-				digest_bytes(&firmware), m));
+	v.firmware_digest = digest_bytes(&firmware);
+	for (v.cmdline = 0; v.cmdline < ARRAY_LEN(cmdlines); v.cmdline++)
+		for (size_t i = 0; i < n; i++) {
+			v.model = own ? in->cpu_models.v[i] : snp_models[i];
+			TRY(add_snp_model(in, &v, m));
+		}
 	return OK;
 }
 
@@ -220,6 +254,34 @@ static RESULT add_tdx(const struct guest_manifest_inputs *in, struct manifest *m
 	return OK;
 }
 
+/* ---- Secure Execution ---- */
+
+static RESULT add_bytes(struct manifest *m, const char *id, struct bytes v)
+{
+	const struct manifest_entry e = { .id = id, .v = v };
+
+	return manifest_add_value(m, &e);
+}
+
+/* The image has its command line inside. Any of its hosts may run and attest it. */
+static RESULT add_se(const struct guest_manifest_inputs *in, struct manifest *m)
+{
+	struct se_image_measurement s;
+
+	if (in->se_image.n == 0)
+		return OK;
+	TRY(se_image_measure(in->se_image, &s));
+	TRY(add_bytes(m, "se_tag", BYTES_OF(s.tag)));
+	TRY(add_bytes(m, "se_pld", BYTES_OF(s.pld)));
+	TRY(add_bytes(m, "se_ald", BYTES_OF(s.ald)));
+	TRY(add_bytes(m, "se_tld", BYTES_OF(s.tld)));
+	for (size_t i = 0; i < s.n_phkh; i++) {
+		TRY(add_bytes(m, "se_image_phkh", BYTES_OF(s.phkh[i])));
+		TRY(add_bytes(m, "se_attestation_phkh", BYTES_OF(s.phkh[i])));
+	}
+	return OK;
+}
+
 static RESULT of_platform(struct err e, const char *platform)
 {
 	return failed(e) ? err_add(e, "platform %s", platform) : OK;
@@ -234,6 +296,7 @@ RESULT guest_manifest_make(const struct guest_manifest_inputs *in, struct manife
 	TRY(of_platform(add_vtpm(in, &m), "vtpm"));
 	TRY(of_platform(add_snp(in, &m), "snp"));
 	TRY(of_platform(add_tdx(in, &m), "tdx"));
+	TRY(of_platform(add_se(in, &m), "se"));
 	TRY(manifest_check(&m));
 	*ret_manifest = m;
 	m = (struct manifest){ 0 };

@@ -201,6 +201,8 @@ static RESULT describe_initdata(struct bytes file, struct fields *out)
 }
 
 const struct tee_format verify_formats[] = {
+	{ "CoRIM", verify_is_corim, verify_describe_corim },
+	{ "manifest of a guest image", verify_is_manifest, verify_describe_manifest },
 	{ "JSON Web Token", is_token, describe_token },
 	{ "JSON", is_json, describe_json },
 	{ "initdata", is_initdata, describe_initdata },

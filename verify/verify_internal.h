@@ -88,3 +88,9 @@ const struct denial_hint *denial_hint(const char *code);
 extern const struct tee_format verify_formats[];
 /* Adds what a file holds, unwrapping text; ERR_FORMAT when nothing is known. */
 RESULT inspect_any(struct bytes file, unsigned depth, struct fields *out);
+
+/* CoRIM of ours, signed or not; the JSON of a guest image's manifest. */
+bool verify_is_corim(struct bytes file);
+RESULT verify_describe_corim(struct bytes file, struct fields *out);
+bool verify_is_manifest(struct bytes file);
+RESULT verify_describe_manifest(struct bytes file, struct fields *out);

@@ -21,9 +21,10 @@ struct guest_manifest_inputs {
 	/* SEV-SNP with the digests of kernel, initrd and command line in the launch; empty: none */
 	struct bytes snp_firmware;
 	struct strv cpu_models;	   /* QEMU's names; empty: the processors that QEMU has for SNP */
-	uint64_t guest_features;   /* SEV_FEATURES; 0: 1, as QEMU has it */
+	uint64_t guest_features;   /* SEV_FEATURES; 0: what KVM makes it, 0x1 and 0x21 */
 	unsigned cpus;		   /* values for machines of 1 to so many processors */
 	struct bytes tdx_firmware; /* empty: none */
+	struct bytes se_image;	   /* Secure Execution boot image, or its header; empty: none */
 };
 
 /* Fills an empty manifest. Errors of launch.h, vtpm_boot.h and reference.h, with the platform. */

@@ -1,5 +1,6 @@
 #include "firmware.h"
 #include "launch_gen.h"
+#include "se_image_gen.h"
 #include "util.h"
 
 #include <base/file.h>
@@ -120,21 +121,30 @@ static void test_snp(void **state)
 	f.in.cpus = 3;
 	assert_ok(guest_manifest_make(&f.in, &m));
 	/* EPYC-Milan-v2 is the same processor. */
-	assert_int_equal(count(&m, "snp_launch_measurement", false), 6);
-	assert_int_equal(count(&m, "snp_launch_measurement", true), 6);
+	assert_int_equal(count(&m, "snp_launch_measurement", false), 12);
+	assert_int_equal(count(&m, "snp_launch_measurement", true), 12);
 	d = snp_digest(&f, 2, LINUX_CMDLINE_DEFAULT);
 	assert_bytes_equal(manifest_bytes(labelled(&m, "snp_launch_measurement",
-				   "2 vCPUs, EPYC-Milan; 2 vCPUs, EPYC-Milan-v2", false)),
+				   "2 vCPUs, EPYC-Milan, features 0x1; "
+				   "2 vCPUs, EPYC-Milan-v2, features 0x1",
+				   false)),
 		digest_bytes(&d));
 	d = snp_digest(&f, 3, LINUX_CMDLINE_DEBUG);
 	assert_bytes_equal(manifest_bytes(labelled(&m, "snp_launch_measurement",
-				   "3 vCPUs, EPYC-Milan; 3 vCPUs, EPYC-Milan-v2", true)),
+				   "3 vCPUs, EPYC-Milan, features 0x1; "
+				   "3 vCPUs, EPYC-Milan-v2, features 0x1",
+				   true)),
 		digest_bytes(&d));
 
 	AUTO(manifest_done) struct manifest all = { 0 };
 	f.in.cpu_models = (struct strv){ 0 };
 	assert_ok(guest_manifest_make(&f.in, &all));
-	assert_int_equal(count(&all, "snp_launch_measurement", false), 4 * 3);
+	assert_int_equal(count(&all, "snp_launch_measurement", false), 4 * 3 * 2);
+	AUTO(manifest_done) struct manifest one = { 0 };
+	f.in.guest_features = 0x21;
+	assert_ok(guest_manifest_make(&f.in, &one));
+	assert_int_equal(count(&one, "snp_launch_measurement", false), 4 * 3);
+	(void)labelled(&one, "snp_launch_measurement", "1 vCPUs, EPYC-v4, features 0x21", false);
 }
 
 static void test_tdx(void **state)
@@ -154,6 +164,29 @@ static void test_tdx(void **state)
 		digest_bytes(&d));
 	assert_int_equal(count(&m, "rtmr_2", false), 1);
 	assert_int_equal(count(&m, "rtmr_2", true), 1);
+}
+
+static void test_se(void **state)
+{
+	AUTO(fixture_done) struct fixture f = { 0 };
+	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(se_gen_done) struct se_gen g;
+	AUTO(buf_done) struct buf image = BUF_INIT(16 * 1024 * 1024);
+	struct se_image_measurement want;
+
+	(void)state;
+	se_gen_init(&g);
+	assert_ok(se_image_make(&g.make, &image));
+	assert_ok(se_image_measure(buf_bytes(&image), &want));
+	set_up(&f);
+	f.in.se_image = buf_bytes(&image);
+	assert_ok(guest_manifest_make(&f.in, &m));
+	assert_int_equal(count(&m, "se_tag", false), 1);
+	assert_int_equal(count(&m, "se_image_phkh", false), 2);
+	assert_int_equal(count(&m, "se_attestation_phkh", false), 2);
+	for (size_t i = 0; i < m.values.n; i++)
+		if (str_equal(m.values.v[i].id, "se_tag"))
+			assert_bytes_equal(manifest_bytes(&m.values.v[i]), BYTES_OF(want.tag));
 }
 
 /* A firmware that says nothing of the platform is told, with the platform. */
@@ -207,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_vtpm),
 		cmocka_unit_test(test_snp),
 		cmocka_unit_test(test_tdx),
+		cmocka_unit_test(test_se),
 		cmocka_unit_test(test_other_firmware),
 		cmocka_unit_test(test_same_bytes),
 	};

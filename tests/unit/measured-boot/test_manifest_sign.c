@@ -52,8 +52,10 @@ static void test_json(void **state)
 		assert_ok(manifest_sign_json(buf_bytes(&json), key, &sig));
 		struct opened o = { key, buf_bytes(&json), buf_bytes(&sig) };
 		assert_ok(open_data(&o, o.data));
-		each_prefix(o.data, open_data, &o);
-		each_flip(o.data, open_data, &o);
+		if (types[i] == KEY_ED25519) { /* what is signed is not a matter of the key */
+			each_prefix(o.data, open_data, &o);
+			each_flip(o.data, open_data, &o);
+		}
 		each_prefix(o.signature, open_signature, &o);
 		each_flip(o.signature, open_signature, &o);
 		o.key = other;
@@ -103,8 +105,10 @@ static void test_corim(void **state)
 			bytes_equal(buf_bytes(&cose), buf_bytes(&again)), types[i] == KEY_ED25519);
 		struct opened o = { .key = key };
 		assert_ok(open_data(&o, buf_bytes(&cose)));
-		each_prefix(buf_bytes(&cose), open_data, &o);
-		each_flip(buf_bytes(&cose), open_data, &o);
+		if (types[i] == KEY_ED25519) {
+			each_prefix(buf_bytes(&cose), open_data, &o);
+			each_flip(buf_bytes(&cose), open_data, &o);
+		}
 		o.key = other;
 		assert_err(open_data(&o, buf_bytes(&cose)), ERR_UNVERIFIED);
 		assert_string_equal(err_denial()->code, "reference.signature-wrong");

@@ -1,3 +1,4 @@
+#include "manifest_gen.h"
 #include "util.h"
 
 #include <stdlib.h>
@@ -41,6 +42,35 @@ static void test_known(void **state)
 	wants(buf_cstr(&token), "signature: not checked");
 }
 
+static void test_manifest(void **state)
+{
+	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(buf_done) struct buf json = BUF_INIT(MANIFEST_FILE_MAX);
+	AUTO(buf_done) struct buf corim = BUF_INIT(MANIFEST_FILE_MAX);
+	AUTO(buf_done) struct buf hex = BUF_INIT(2 * MANIFEST_FILE_MAX);
+	AUTO(key_freep) struct key *key = NULL;
+
+	(void)state;
+	manifest_make(&m);
+	assert_ok(manifest_print(&m, &json));
+	wants(buf_cstr(&json), "image: sealpod-guest");
+	wants(buf_cstr(&json), "(1 x EPYC-Milan)");
+	wants(buf_cstr(&json), "debug variant");
+	assert_ok(manifest_to_corim(&m, &corim));
+	hex_encode(buf_bytes(&corim), &hex);
+	wants(buf_cstr(&hex), "signature: none");
+	wants(buf_cstr(&hex), "se_tag: 06060606060606060606060606060606");
+	buf_clear(&corim);
+	buf_clear(&hex);
+	assert_ok(key_generate(KEY_P256, &key));
+	assert_ok(manifest_sign_corim(&m, key, "a publisher", &corim));
+	hex_encode(buf_bytes(&corim), &hex);
+	wants(buf_cstr(&hex), "algorithm: ES256");
+	wants(buf_cstr(&hex), "signer: a publisher");
+	wants(buf_cstr(&hex), "(not checked)");
+	wants(buf_cstr(&hex), "version: 7");
+}
+
 /* What hides in a member's text is decoded where it is known, and left as it is elsewhere. */
 static void test_nested(void **state)
 {
@@ -78,6 +108,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_manifest),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_unknown),
 	};
