@@ -8,6 +8,7 @@
 enum {
 	MEASURE_VALUES_MAX = 24,
 	MEASURE_INPUTS_MAX = 24,
+	MEASURE_OPEN_MAX = 8,
 	MEASURE_STEPS_MAX = 256 * 1024,
 	MEASURE_INITRD_MAX = 1024 * 1024 * 1024,
 	MEASURE_DOCUMENT_MAX = 64 * 1024 * 1024
@@ -25,10 +26,16 @@ struct measure_input {
 	struct digest_value digest; /* of a file, SHA-256; n = 0: it is a text or number */
 };
 
+/* A value that the inputs do not determine. */
+struct measure_open {
+	const char *name;
+	char *why;
+};
+
 struct measure_step {
-	struct launch_step s; /* what, input and type are constants */
-	bool has_pcr;
-	uint32_t pcr; /* the register that is extended, where there are several */
+	struct launch_step s;	 /* what, input and type are constants */
+	const char *register_of; /* "PCR", "RTMR": there are several; NULL: there is one */
+	uint32_t pcr;		 /* the one that is extended */
 };
 
 struct measure_doc {
@@ -37,12 +44,15 @@ struct measure_doc {
 	size_t n_values;
 	struct measure_input inputs[MEASURE_INPUTS_MAX];
 	size_t n_inputs;
+	struct measure_open open[MEASURE_OPEN_MAX];
+	size_t n_open;
 	bool explain; /* steps are kept and printed */
 	struct measure_step *steps;
 	size_t n_steps, room;
 };
 void measure_doc_done(struct measure_doc *d);
 RESULT measure_add_value(struct measure_doc *d, const char *name, const struct digest_value *v);
+RESULT measure_add_open(struct measure_doc *d, const char *name, const char *why);
 RESULT measure_add_text(struct measure_doc *d, const char *name, const char *text);
 RESULT measure_add_number(struct measure_doc *d, const char *name, uint64_t v);
 RESULT measure_add_file(
@@ -58,13 +68,14 @@ RESULT measure_print(const struct measure_doc *d, bool json);
 /* What goes in, from options or defaults. */
 struct measure_files {
 	struct buf firmware, kernel, initrd, svsm;
+	struct buf event_log, acpi_loader, acpi_rsdp, acpi_tables;
 };
 void measure_files_done(struct measure_files *f);
 
 struct measure_options {
 	const char *firmware, *firmware_version, *kernel, *initrd, *append, *initdata;
 	const char *vmm, *cpu_model, *cpu_signature, *guest_features, *svsm, *order, *bank;
-	const char *firmware_digest;
+	const char *firmware_digest, *machine, *kernel_header, *event_log, *acpi;
 	uint64_t vcpus, memory, vars_size;
 	bool explain, debug;
 };

@@ -99,7 +99,8 @@ static RESULT compare_members(const struct json *a, const struct json *b, struct
 /* Of a step the running digest is left out: it differs for ever after. */
 static RESULT compare_step(const struct json *a, const struct json *b, struct difference *d)
 {
-	static const char *const members[] = { "what", "type", "pcr", "gpa", "size", "contents" };
+	static const char *const members[] = { "what", "type", "pcr", "rtmr", "gpa", "size",
+		"contents" };
 	const struct json *some = a ? a : b;
 
 	if (!a || !b)

@@ -9,6 +9,8 @@ void measure_doc_done(struct measure_doc *d)
 {
 	for (size_t i = 0; i < d->n_inputs; i++)
 		free(d->inputs[i].text);
+	for (size_t i = 0; i < d->n_open; i++)
+		free(d->open[i].why);
 	free(d->steps);
 	*d = (struct measure_doc){ 0 };
 }
@@ -18,6 +20,17 @@ RESULT measure_add_value(struct measure_doc *d, const char *name, const struct d
 	if (d->n_values == MEASURE_VALUES_MAX)
 		return err_new(ERR_LIMIT, "values of a measurement");
 	d->values[d->n_values++] = (struct measure_value){ .name = name, .v = *v };
+	return OK;
+}
+
+RESULT measure_add_open(struct measure_doc *d, const char *name, const char *why)
+{
+	struct measure_open o = { .name = name };
+
+	if (d->n_open == MEASURE_OPEN_MAX)
+		return err_new(ERR_LIMIT, "open values of a measurement");
+	TRY(str_dup(why, &o.why));
+	d->open[d->n_open++] = o;
 	return OK;
 }
 
@@ -111,8 +124,8 @@ static void put_step(struct json_writer *w, const struct measure_step *step)
 	const struct launch_step *s = &step->s;
 
 	jw_object(w);
-	if (step->has_pcr)
-		jw_ku64(w, "pcr", step->pcr);
+	if (step->register_of)
+		jw_ku64(w, str_equal(step->register_of, "PCR") ? "pcr" : "rtmr", step->pcr);
 	if (*s->type)
 		jw_kstr(w, "type", s->type);
 	jw_kstr(w, "what", s->what);
@@ -144,6 +157,13 @@ static void put_json(const struct measure_doc *d, struct buf *out)
 	for (size_t i = 0; i < d->n_inputs; i++)
 		put_input(&w, &d->inputs[i]);
 	jw_object_end(&w);
+	if (d->n_open > 0) {
+		jw_key(&w, "open");
+		jw_object(&w);
+		for (size_t i = 0; i < d->n_open; i++)
+			jw_kstr(&w, d->open[i].name, d->open[i].why);
+		jw_object_end(&w);
+	}
 	if (d->explain) {
 		jw_key(&w, "steps");
 		jw_array(&w);
@@ -201,8 +221,8 @@ static void put_run(const struct measure_doc *d, size_t from, size_t n, struct b
 {
 	const struct measure_step *first = &d->steps[from], *last = &d->steps[from + n - 1];
 
-	if (first->has_pcr)
-		buf_printf(out, "  PCR %u ", first->pcr);
+	if (first->register_of)
+		buf_printf(out, "  %s %u ", first->register_of, first->pcr);
 	else
 		buf_printf(out, "  0x%" PRIx64 "-0x%" PRIx64 " ", first->s.gpa,
 			last->s.gpa + last->s.size);
@@ -215,6 +235,8 @@ static void put_run(const struct measure_doc *d, size_t from, size_t n, struct b
 		hex_encode(digest_bytes(&first->s.contents), out);
 		buf_puts(out, "\n");
 	}
+	if (first->register_of && first->s.contents.n == 0)
+		buf_puts(out, "    contents not known\n");
 	if (last->s.after.n > 0) {
 		buf_puts(out, "    after    ");
 		hex_encode(digest_bytes(&last->s.after), out);
@@ -226,6 +248,8 @@ static void put_text(const struct measure_doc *d, struct buf *out)
 {
 	for (size_t i = 0; i < d->n_values; i++)
 		put_line(out, d->values[i].name, &d->values[i].v);
+	for (size_t i = 0; i < d->n_open; i++)
+		buf_printf(out, "%-16s not determined: %s\n", d->open[i].name, d->open[i].why);
 	if (!d->explain)
 		return;
 	put_inputs(d, out);

@@ -17,6 +17,10 @@ void measure_files_done(struct measure_files *f)
 	buf_done(&f->kernel);
 	buf_done(&f->initrd);
 	buf_done(&f->svsm);
+	buf_done(&f->event_log);
+	buf_done(&f->acpi_loader);
+	buf_done(&f->acpi_rsdp);
+	buf_done(&f->acpi_tables);
 }
 
 RESULT measure_parse_number(const char *option, const char *text, uint64_t max, uint64_t *ret_v)

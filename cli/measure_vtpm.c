@@ -38,7 +38,7 @@ static RESULT add_steps(struct measure_doc *d, const struct vtpm_boot *b)
 {
 	for (size_t i = 0; i < b->n_events; i++) {
 		const struct vtpm_boot_event *e = &b->events[i];
-		struct measure_step s = { .has_pcr = true,
+		struct measure_step s = { .register_of = "PCR",
 			.pcr = e->pcr,
 			.s = { .what = e->what,
 				.input = e->input,

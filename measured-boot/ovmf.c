@@ -78,10 +78,11 @@ static RESULT find_volumes(struct bytes sections, struct bytes *ret_pei, struct 
 		TRY(fv_parse(section.body, &v));
 		found[n++] = v.all;
 	}
-	if (n < ARRAY_LEN(found))
-		return err_new(ERR_UNSUPPORTED, "OVMF: no PEI and DXE volume");
-	*ret_pei = found[0];
-	*ret_dxe = found[1];
+	if (n == 0)
+		return err_new(ERR_UNSUPPORTED, "OVMF: no DXE volume");
+	/* That of TDX has no PEI phase. */
+	*ret_pei = n > 1 ? found[0] : BYTES_NONE;
+	*ret_dxe = found[n - 1];
 	return OK;
 }
 
@@ -112,6 +113,8 @@ RESULT ovmf_pei_digest(const struct ovmf_volumes *v, unsigned cpus, enum digest_
 {
 	AUTO(buf_done) struct buf pei = BUF_INIT(OVMF_UNPACKED_MAX);
 
+	if (v->pei.n == 0)
+		return err_new(ERR_UNSUPPORTED, "OVMF: no PEI volume");
 	if (cpus == OVMF_CPUS_UNTOUCHED)
 		return digest(alg, v->pei, ret_digest);
 	buf_put(&pei, v->pei);

@@ -18,9 +18,18 @@ enum {
 
 static const uint64_t gib4 = UINT64_C(1) << 32;
 static const uint64_t memory_max = UINT64_C(1) << 52;
-/* q35 leaves 2 GiB below 4 GiB to devices once memory would reach them. */
+/* q35 leaves 2 GiB below 4 GiB to devices once memory would reach them. (hw/i386/pc_q35.c) */
 static const uint64_t q35_split_from = 0xb0000000;
 static const uint64_t q35_below_4g = 0x80000000;
+
+static uint64_t below_4g(struct td_memory m)
+{
+	uint64_t low = m.size >= q35_split_from ? q35_below_4g : q35_split_from;
+
+	if (m.max_below_4g > 0 && m.max_below_4g < low)
+		low = m.max_below_4g;
+	return m.size < low ? m.size : low;
+}
 
 struct range {
 	uint64_t start, end;
@@ -60,11 +69,12 @@ static RESULT carve(struct ranges *r, uint64_t start, uint64_t size)
 }
 
 static RESULT make_ranges(
-	const struct tdvf *t, uint64_t memory, struct ranges *r, uint64_t *ret_base)
+	const struct tdvf *t, struct td_memory m, struct ranges *r, uint64_t *ret_base)
 {
-	uint64_t low = memory >= q35_split_from ? q35_below_4g : memory;
+	uint64_t memory = m.size, low = below_4g(m);
 
-	if (memory == 0 || memory % LAUNCH_PAGE != 0 || memory > memory_max)
+	if (memory == 0 || memory % LAUNCH_PAGE != 0 || low % LAUNCH_PAGE != 0 ||
+		memory > memory_max)
 		return err_new(ERR_USAGE, "memory of %llu bytes", (unsigned long long)memory);
 	if (t->n > OVMF_SECTIONS_MAX)
 		return err_new(ERR_LIMIT, "TDVF: %zu sections", t->n);
@@ -101,7 +111,7 @@ static void put_range(struct buf *hob, const struct range *r)
 	buf_le64(hob, r->end - r->start);
 }
 
-RESULT td_hob_make(const struct tdvf *tdvf, uint64_t memory, struct buf *hob)
+RESULT td_hob_make(const struct tdvf *tdvf, struct td_memory memory, struct buf *hob)
 {
 	struct ranges r = { 0 };
 	uint64_t base = 0;
@@ -113,7 +123,8 @@ RESULT td_hob_make(const struct tdvf *tdvf, uint64_t memory, struct buf *hob)
 	return buf_end(hob, "TD HOB");
 }
 
-RESULT td_hob_digest(struct bytes firmware, uint64_t memory, struct digest_value *ret_digest)
+RESULT td_hob_digest(
+	struct bytes firmware, struct td_memory memory, struct digest_value *ret_digest)
 {
 	AUTO(buf_done)
 	struct buf hob = BUF_INIT(HANDOFF_SIZE + RANGES_MAX * RESOURCE_SIZE);

@@ -1,4 +1,5 @@
 #include "ovmf_menu.h"
+#include "secure_boot.h"
 
 #include <measured-boot/authenticode.h>
 #include <measured-boot/linux_boot.h>
@@ -9,7 +10,6 @@
 #include <tee/tee.h>
 
 enum {
-	VARIABLE_MAX = 256,
 	PCR_INITDATA = 8
 };
 
@@ -92,60 +92,18 @@ static RESULT add_firmware(struct maker *m, const struct ovmf_volumes *v)
 		v->dxe);
 }
 
-static void put_utf16(struct buf *out, const char *text)
-{
-	for (const char *c = text; *c; c++)
-		buf_le16(out, (unsigned char)*c);
-}
-
-struct variable {
-	const char *name;
-	uint8_t vendor[16];
-	struct bytes value;
-};
-
-/* UEFI_VARIABLE_DATA; PCR 7 gets the digest of the whole. (TCG PFP 1.06, 10.2.6) */
-static RESULT add_secure_boot(struct maker *m, const struct variable *v)
-{
-	AUTO(buf_done) struct buf data = BUF_INIT(VARIABLE_MAX);
-
-	buf_put(&data, BYTES_OF(v->vendor));
-	buf_le64(&data, strlen(v->name));
-	buf_le64(&data, v->value.n);
-	put_utf16(&data, v->name);
-	buf_put(&data, v->value);
-	TRY(buf_end(&data, "EFI variable"));
-	return add_data(m, (struct place){ 7, EV_EFI_VARIABLE_DRIVER_CONFIG, v->name, "" },
-		buf_bytes(&data));
-}
-
+/* Without keys Secure Boot is off and every database empty. PCR 7 gets the digest of the whole. */
 static RESULT add_secure_boots(struct maker *m)
 {
 	static const uint8_t off[] = { 0 };
-	/* EFI_GLOBAL_VARIABLE, EFI_IMAGE_SECURITY_DATABASE_GUID */
-#define GLOBAL                                                                                     \
-	{                                                                                          \
-		0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98,      \
-			0x03, 0x2b, 0x8c                                                           \
-	}
-#define DATABASE                                                                                   \
-	{                                                                                          \
-		0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45, 0xa3, 0xbc, 0xda, 0xd0, 0x0e,      \
-			0x67, 0x65, 0x6f                                                           \
-	}
-	/* Without keys Secure Boot is off and every database empty. */
-	const struct variable variables[] = {
-		{ "SecureBoot", GLOBAL, BYTES_OF(off) },
-		{ "PK", GLOBAL, BYTES_NONE },
-		{ "KEK", GLOBAL, BYTES_NONE },
-		{ "db", DATABASE, BYTES_NONE },
-		{ "dbx", DATABASE, BYTES_NONE },
-	};
-#undef GLOBAL
-#undef DATABASE
 
-	for (size_t i = 0; i < ARRAY_LEN(variables); i++)
-		TRY(add_secure_boot(m, &variables[i]));
+	for (size_t i = 0; i < SECURE_BOOT_VARIABLES; i++) {
+		AUTO(buf_done) struct buf data = BUF_INIT(SECURE_BOOT_DATA_MAX);
+		const struct place p = { 7, EV_EFI_VARIABLE_DRIVER_CONFIG, secure_boot_name(i),
+			"" };
+		TRY(secure_boot_data(i, i == 0 ? BYTES_OF(off) : BYTES_NONE, &data));
+		TRY(add_data(m, p, buf_bytes(&data)));
+	}
 	return add_separator(m, 7);
 }
 

@@ -116,10 +116,16 @@ RESULT mrtd_digest(struct bytes firmware, enum mrtd_order order, struct digest_v
 RESULT mrtd_explain(struct bytes firmware, enum mrtd_order order, const struct launch_log *log,
 	struct digest_value *ret_digest);
 
+/* Memory of a machine of QEMU's q35. */
+struct td_memory {
+	uint64_t size;	       /* bytes */
+	uint64_t max_below_4g; /* bytes, the machine's max-ram-below-4g; 0: q35's own split */
+};
 /*
- * The list of hand-off blocks that QEMU (q35) writes for a guest of so many bytes of memory,
- * without the block that ends it, appended to `hob`; its SHA-384 is the first event of RTMR 0.
- * ERR_USAGE: memory that is not whole pages or does not hold the sections.
+ * The list of hand-off blocks that QEMU writes for a guest of this memory, without the block that
+ * ends it, appended to `hob`; its SHA-384 is the first event of RTMR 0. ERR_USAGE: memory that is
+ * not whole pages or does not hold the sections.
  */
-RESULT td_hob_make(const struct tdvf *tdvf, uint64_t memory, struct buf *hob);
-RESULT td_hob_digest(struct bytes firmware, uint64_t memory, struct digest_value *ret_digest);
+RESULT td_hob_make(const struct tdvf *tdvf, struct td_memory memory, struct buf *hob);
+RESULT td_hob_digest(
+	struct bytes firmware, struct td_memory memory, struct digest_value *ret_digest);

@@ -41,6 +41,7 @@ open('kernel2', 'wb').write(b'Kernel' * 1000)
 open('initrd', 'wb').write(b'initrd')
 PY
 truncate -s 4G huge
+touch table-loader rsdp
 echo 'version = "0.1.0"
 algorithm = "sha256"
 [data]
@@ -109,6 +110,9 @@ exits 2 '--family-id' "$sealpod" measure id-block --measurement a --id-key id.pe
 
 # Usage and input.
 exits 2 '--kernel' "$sealpod" measure snp --firmware fw --append x
+exits 2 '--kernel' "$sealpod" measure tdx --firmware fw --append x
+exits 2 'no-log' "$sealpod" measure tdx --firmware fw --event-log no-log
+exits 2 'tables' "$sealpod" measure tdx --firmware fw --kernel kernel --acpi .
 exits 2 'EPYC-Milan' "$sealpod" measure snp --firmware fw --cpu-model pentium
 exits 2 'not both' "$sealpod" measure snp --firmware fw --cpu-model EPYC-v4 --cpu-signature 0x800f12
 exits 2 '--guest-features' "$sealpod" measure snp --firmware fw --guest-features x

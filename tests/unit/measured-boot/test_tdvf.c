@@ -145,7 +145,12 @@ static uint64_t le(const uint8_t *p, size_t width)
 	return v;
 }
 
-static void assert_hob(uint64_t memory, const struct resource *want, size_t n)
+static struct td_memory stock(uint64_t size)
+{
+	return (struct td_memory){ .size = size };
+}
+
+static void assert_hob(struct td_memory memory, const struct resource *want, size_t n)
 {
 	AUTO(buf_done) struct buf hob = BUF_INIT(8192);
 	struct tdvf t = { 0 };
@@ -181,13 +186,22 @@ static void test_td_hob(void **state)
 	};
 
 	want[6].length = 2 * gib - 0x812000;
-	assert_hob(2 * gib, want, 7);
+	assert_hob(stock(2 * gib), want, 7);
 	want[6].length = 0xaffff000 - 0x812000; /* one page less than what splits it */
-	assert_hob(0xaffff000, want, 7);
+	assert_hob(stock(0xaffff000), want, 7);
 	want[6].length = 2 * gib - 0x812000;
 	want[7].length = 0xb0000000 - 2 * gib;
-	assert_hob(0xb0000000, want, 8);
-	assert_hob(0x812000, want, 6); /* nothing is left behind the last section */
+	assert_hob(stock(0xb0000000), want, 8);
+	assert_hob(stock(0x812000), want, 6); /* nothing is left behind the last section */
+
+	/* A machine that keeps 256 MiB below 4 GiB splits any memory beyond. */
+	want[6].length = (UINT64_C(256) << 20) - 0x812000;
+	want[7].length = 2 * gib - (UINT64_C(256) << 20);
+	assert_hob((struct td_memory){ 2 * gib, UINT64_C(256) << 20 }, want, 8);
+	assert_hob((struct td_memory){ UINT64_C(256) << 20, UINT64_C(256) << 20 }, want, 7);
+	want[6].length = 2 * gib - 0x812000;
+	want[7].length = 2 * gib;
+	assert_hob((struct td_memory){ 4 * gib, 3 * gib }, want, 8);
 }
 
 static void test_td_hob_refused(void **state)
@@ -199,10 +213,10 @@ static void test_td_hob_refused(void **state)
 
 	gen_firmware(firmware);
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
-		assert_err(td_hob_digest(BYTES_OF(firmware), sizes[i], &d), ERR_USAGE);
+		assert_err(td_hob_digest(BYTES_OF(firmware), stock(sizes[i]), &d), ERR_USAGE);
 	/* Memory of 3 GiB has nothing at 2 GiB. */
 	gen_put(firmware + GEN_TDVF_SECTION + 2 * 32 + 8, 2 * gib, 8);
-	assert_err(td_hob_digest(BYTES_OF(firmware), 3 * gib, &d), ERR_USAGE);
+	assert_err(td_hob_digest(BYTES_OF(firmware), stock(3 * gib), &d), ERR_USAGE);
 	assert_err_text("0x80000000");
 
 	/* As many sections as there may be, each with memory around it. */
@@ -212,10 +226,10 @@ static void test_td_hob_refused(void **state)
 		most.sections[i] = (struct tdvf_section){
 			.type = TDVF_TEMP_MEM, .gpa = 0x100000 + 0x2000 * i, .mem_size = 0x1000
 		};
-	assert_ok(td_hob_make(&most, 64 * gib, &hob));
+	assert_ok(td_hob_make(&most, stock(64 * gib), &hob));
 	assert_int_equal(hob.n, 56 + 48 * (2 + 2 * OVMF_SECTIONS_MAX));
 	most.n++;
-	assert_err(td_hob_make(&most, 64 * gib, &hob), ERR_LIMIT);
+	assert_err(td_hob_make(&most, stock(64 * gib), &hob), ERR_LIMIT);
 }
 
 int main(void)
