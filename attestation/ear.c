@@ -46,7 +46,7 @@ static struct err make_header(const struct ear_config *c, struct buf *out)
 	jw_kstr(&w, "alg", jose_alg_name(JOSE_ES256));
 	jw_key(&w, "jwk");
 	jw_object(&w);
-	for (size_t i = 0; i < json_count(jwk); i++) {
+	for (size_t i = 0; i < json_members(jwk); i++) {
 		jw_key(&w, json_name_at(jwk, i));
 		jw_json(&w, json_at(jwk, i));
 	}

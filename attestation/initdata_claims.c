@@ -76,7 +76,7 @@ RESULT initdata_claims(struct bytes toml, struct buf *out)
 	TRY(toml_parse(toml, &tree));
 	const struct json *data = json_get(tree, "data");
 	jw_object(&w);
-	for (size_t i = 0; i < json_count(data); i++)
+	for (size_t i = 0; i < json_members(data); i++)
 		write_entry(&w, json_name_at(data, i), json_at(data, i));
 	jw_object_end(&w);
 	return buf_end(out, "initdata claims");

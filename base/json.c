@@ -18,6 +18,11 @@ size_t json_count(const struct json *j)
 	return is(j, JSON_ARRAY) || is(j, JSON_OBJECT) ? j->n : 0;
 }
 
+size_t json_members(const struct json *j)
+{
+	return is(j, JSON_OBJECT) ? j->n : 0;
+}
+
 const struct json *json_at(const struct json *j, size_t i)
 {
 	return i < json_count(j) ? &j->children[i] : NULL;

@@ -26,8 +26,9 @@ static RESULT read_side(const char *path, struct side *s)
 	struct err e = json_parse(buf_bytes(&text), &s->root);
 	if (failed(e))
 		return err_add(e, "%s", path);
-	if (!json_string(json_get(s->root, "platform")) || !json_get(s->root, "values") ||
-		!json_get(s->root, "inputs"))
+	if (!json_string(json_get(s->root, "platform")) ||
+		json_type(json_get(s->root, "values")) != JSON_OBJECT ||
+		json_type(json_get(s->root, "inputs")) != JSON_OBJECT)
 		return err_new(ERR_FORMAT,
 			"%s: no platform, values and inputs: not what `sealpod measure --json` "
 			"prints",
@@ -85,11 +86,11 @@ static RESULT same(const struct json *a, const struct json *b, struct difference
 /* The first member of either object that the other has not, or has otherwise. */
 static RESULT compare_members(const struct json *a, const struct json *b, struct difference *d)
 {
-	for (size_t i = 0; i < json_count(a) && !d->found; i++) {
+	for (size_t i = 0; i < json_members(a) && !d->found; i++) {
 		d->name = json_name_at(a, i);
 		TRY(same(json_at(a, i), json_get(b, d->name), d));
 	}
-	for (size_t i = 0; i < json_count(b) && !d->found; i++) {
+	for (size_t i = 0; i < json_members(b) && !d->found; i++) {
 		d->name = json_name_at(b, i);
 		TRY(same(json_get(a, d->name), json_at(b, i), d));
 	}

@@ -106,6 +106,8 @@ static RESULT read_hosts(const struct json *j, struct cstore *s)
 {
 	int64_t t;
 
+	if (j && json_type(j) != JSON_OBJECT)
+		return err_new(ERR_FORMAT, "collateral index: hosts: no object");
 	if (json_count(j) > CSTORE_HOSTS_MAX)
 		return err_new(ERR_LIMIT, "collateral index: more than %d hosts", CSTORE_HOSTS_MAX);
 	for (size_t i = 0; i < json_count(j); i++) {

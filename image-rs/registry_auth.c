@@ -66,7 +66,7 @@ RESULT auth_file_lookup(
 		return err_add(e, "auth file");
 	const struct json *auths = json_get(root, "auths");
 	TRY(find_auth(auths, reference, &found));
-	for (size_t i = 0; !found && i < json_count(auths); i++)
+	for (size_t i = 0; !found && i < json_members(auths); i++)
 		if (same_registry(json_name_at(auths, i), reference->registry))
 			found = json_string(json_get(json_at(auths, i), "auth"));
 	return found ? str_format(ret_basic, "Basic %s", found) : OK;

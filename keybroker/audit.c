@@ -51,7 +51,7 @@ static void write_claims(struct json_writer *w, const struct json *claims)
 {
 	jw_key(w, "claims");
 	jw_object(w);
-	for (size_t i = 0; i < json_count(claims); i++) {
+	for (size_t i = 0; i < json_members(claims); i++) {
 		const struct json *value = json_at(claims, i);
 		enum json_type type = json_type(value);
 		const char *text = json_string(value);

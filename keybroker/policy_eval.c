@@ -54,7 +54,7 @@ static RESULT guest_of(const struct json *token, struct guest *ret)
 {
 	struct guest g = { .evidence = json_pointer(token, EVIDENCE) };
 
-	for (size_t i = 0; !g.tee && i < json_count(g.evidence); i++) {
+	for (size_t i = 0; !g.tee && i < json_members(g.evidence); i++) {
 		g.tee = tee_by_kbs_name(json_name_at(g.evidence, i));
 		g.claims = json_at(g.evidence, i);
 	}

@@ -135,7 +135,7 @@ RESULT policy_file_parse(struct bytes text, struct sealpod_verify *v)
 	bool json = text.n > 0 && text.p[0] == '{';
 
 	TRY(json ? json_parse(text, &root) : toml_parse(text, &root));
-	for (size_t i = 0; i < json_count(root); i++)
+	for (size_t i = 0; i < json_members(root); i++)
 		TRY(read_member(v, json_name_at(root, i), json_at(root, i)));
 	return OK;
 }

@@ -38,8 +38,9 @@ const struct json *json_get(const struct json *j, const char *name);
 /* JSON pointer such as "/submods/cpu0/ear.status" (RFC 6901), or NULL. */
 const struct json *json_pointer(const struct json *j, const char *pointer);
 size_t json_count(const struct json *j);		    /* of an array or object, else 0 */
+size_t json_members(const struct json *j);		    /* of an object, else 0 */
 const struct json *json_at(const struct json *j, size_t i); /* array element or member value */
-const char *json_name_at(const struct json *j, size_t i);   /* member name */
+const char *json_name_at(const struct json *j, size_t i);   /* member name; NULL of others */
 /* NULL/false when it is not of that type. The string lives as long as the tree. */
 const char *json_string(const struct json *j);
 bool json_u64(const struct json *j, uint64_t *ret_v);

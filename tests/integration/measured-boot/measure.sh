@@ -83,6 +83,8 @@ exits 2 'of platform' "$sealpod" measure diff a b
 exits 3 'fw' "$sealpod" measure diff a fw
 echo '{}' >empty
 exits 3 'not what' "$sealpod" measure diff a empty
+echo '{"platform":"snp","values":[1],"inputs":[2]}' >arrays
+exits 3 'not what' "$sealpod" measure diff a arrays
 
 # An ID block made from a document passes the check of both signatures, changed or exchanged ones do not.
 for key in id author; do

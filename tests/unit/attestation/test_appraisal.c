@@ -235,6 +235,9 @@ static void test_initdata_claims(void **state)
 	buf_clear(&out);
 	assert_ok(initdata_claims(bytes_str(other), &out));
 	assert_string_equal(buf_cstr(&out), "{\"policy.rego\":\"policy_data := { broken\"}");
+	buf_clear(&out);
+	assert_ok(initdata_claims(bytes_str("data = [\"aa.toml\"]\n"), &out));
+	assert_string_equal(buf_cstr(&out), "{}");
 }
 
 /* ---- runtime data ---- */

@@ -242,6 +242,7 @@ static void test_bad_indexes(void **state)
 		"{\"version\":1,\"items\":{},\"hosts\":{}}",
 		"{\"version\":1,\"items\":[1],\"hosts\":{}}",
 		"{\"version\":1,\"items\":[],\"hosts\":{\"a\":\"b\"}}",
+		"{\"version\":1,\"items\":[],\"hosts\":[3]}",
 		ITEM("../../../../../../../etc/passwd", TIMES),
 		ITEM("../../../../../../../../../../../../../../../../../../etc/passwdxx", TIMES),
 		ITEM(DIGEST_TEXT, ""),

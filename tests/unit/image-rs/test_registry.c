@@ -70,6 +70,7 @@ static void test_auth_file(void **state)
 	check_auth(file, "s.io/x", NULL);
 	check_auth(file, "helper.io/x", NULL);
 	check_auth("", "r.io/x", NULL);
+	check_auth("{\"auths\":[{\"auth\":\"x\"}]}", "r.io/x", NULL);
 	assert_ok(img_reference_parse("r.io/x", &r));
 	assert_err(auth_file_lookup(bytes_str("{"), &r, &basic), ERR_FORMAT);
 	assert_err_text("auth file");
