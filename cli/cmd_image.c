@@ -8,11 +8,13 @@ static const struct cli_command *const commands[] = {
 	&cmd_image_keygen,
 	&cmd_image_inspect,
 	&cmd_image_keyprovider,
+	&cmd_image_se_build,
+	&cmd_image_se_check,
 	NULL,
 };
 
 const struct cli_command cmd_image = {
 	.name = "image",
-	.summary = "encrypt, sign and inspect images",
+	.summary = "encrypt, sign and inspect images; Secure Execution boot images",
 	.commands = commands,
 };

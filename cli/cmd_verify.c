@@ -8,7 +8,7 @@
 #include <sealpod/verify.h>
 
 enum {
-	EVIDENCE_MAX = 4 * 1024 * 1024
+	INSPECT_MAX = 1024 * 1024 * 1024 /* boot images */
 };
 
 struct verify_options {
@@ -253,7 +253,7 @@ static RESULT finish(enum sealpod_status status, char *text, int *ret_exit)
 
 static RESULT inspect(const void *options, const struct cli_args *args, int *ret_exit)
 {
-	AUTO(buf_done) struct buf file = BUF_INIT(EVIDENCE_MAX);
+	AUTO(buf_done) struct buf file = BUF_INIT(INSPECT_MAX);
 	char *text = NULL;
 
 	(void)options;

@@ -4,7 +4,7 @@
 #include <base/cli.h>
 
 extern const struct cli_command cmd_image_encrypt, cmd_image_sign, cmd_image_keygen,
-	cmd_image_inspect, cmd_image_keyprovider;
+	cmd_image_inspect, cmd_image_keyprovider, cmd_image_se_build, cmd_image_se_check;
 
 /* Options that every command with a registry has; `type` holds struct image_place_options place. */
 #define IMAGE_PLACE_OPTIONS(type)                                                                  \

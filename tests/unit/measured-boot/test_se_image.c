@@ -232,6 +232,33 @@ static void test_no_metadata(void **state)
 	se_gen_done(&g);
 }
 
+/* Their parameter block fills a page, has no version, and leaves the header's address to stage3a.
+ */
+static void test_old_parameter_block(void **state)
+{
+	struct se_layout l;
+	struct se_header h;
+	struct se_gen g;
+
+	(void)state;
+	se_gen_init(&g);
+	AUTO(buf_done) struct buf image = make(&g);
+	look(&image, &l, &h);
+	memset(image.p + SE_METADATA_OFFSET, 0, 28);
+	size_t at = (size_t)l.ipib_address;
+	buf_zero(&image, SE_PAGE - l.ipib.n);
+	memcpy(image.p + at, "\0\0\x10\0", 4);
+	image.p[at + 111] = 0;
+	assert_err(se_layout_parse(buf_bytes(&image), &l), ERR_NOT_FOUND);
+	memset(image.p + at + 120, 0, 8);
+	look(&image, &l, &h);
+	assert_int_equal(l.ipib.n, SE_PAGE);
+	assert_int_equal(l.n_components, 4);
+	image.p[at + SE_PAGE - 1] = 1;
+	assert_err(se_layout_parse(buf_bytes(&image), &l), ERR_FORMAT);
+	se_gen_done(&g);
+}
+
 /* ---- keys ---- */
 
 static void test_keys(void **state)
@@ -487,6 +514,7 @@ int main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_measure),
 		cmocka_unit_test(test_no_metadata),
+		cmocka_unit_test(test_old_parameter_block),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_changed_header),
 		cmocka_unit_test(test_changed_components),
