@@ -16,7 +16,7 @@ enum {
 /* The volumes that OVMF unpacks into memory and measures, inside of `unpacked`. */
 struct ovmf_volumes {
 	struct buf unpacked; /* the contents of the LZMA section */
-	struct bytes pei;    /* n = 0: firmware of TDX, which has no PEI phase, may hold one volume */
+	struct bytes pei; /* n = 0: firmware of TDX, which has no PEI phase, may hold one volume */
 	struct bytes dxe;
 };
 RESULT ovmf_volumes_read(struct bytes code, struct ovmf_volumes *ret_volumes);
