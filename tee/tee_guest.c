@@ -5,6 +5,7 @@ static const struct driver {
 	const struct tee *tee;
 	const struct tee_guest_ops *ops;
 } drivers[] = {
+	{ &tee_tdx, &tdx_guest_ops },
 	{ &tee_snp, &snp_guest_ops },
 	{ &tee_az_snp_vtpm, &az_snp_vtpm_guest_ops },
 	{ &tee_az_tdx_vtpm, &az_tdx_vtpm_guest_ops },

@@ -39,6 +39,9 @@ struct tee_guest_config {
 		*root; /* where devices and sysfs are found: "" in a guest, a directory in tests */
 	const char *tcti; /* vtpm, az-*: TCTI string, NULL: "device:<root>/dev/tpmrm0" */
 	const char *imds; /* az-*: metadata service, NULL: Azure's "http://169.254.169.254" */
+	/* tdx: quote generation service, for kernels without configfs-tsm; NULL: the host's by
+	 * vsock, port of <root>/etc/tdx-attest.conf or 4050 */
+	const char *qgs;
 	const struct tee_io *io;   /* tdx, snp, se: NULL: tee_io_kernel */
 	unsigned azure_timeout_ms; /* az-*: of each answer by paravisor or service, 0: 10 s */
 };
