@@ -114,6 +114,11 @@ a_otherguest() { attacker other-key; }
 a_othertpm() { attacker other-tpm; }
 a_shortlog() { attacker short-log; }
 a_editedlog() { attacker edited-log; }
+a_bounddigest() { # where the measured command line binds initdata (SEV, SE), the guest compares before it starts anything
+	local other
+	other=$(printf '%064d' 0)
+	good_guest --platform none --append "$("$SEALPOD" run --print-append) sealpod.initdata=sha256:$other" "$IMAGE"
+}
 a_lateinitdata() { attacker late-initdata; }
 a_notoken() { call -X POST --data-binary evil "$broker/kbs/v0/resource/default/key/app"; }
 a_wrongtoken() {
@@ -130,6 +135,7 @@ cmdline|kernel command line changed|broker|vtpm\.cmdline-unknown
 initrd|initrd changed|broker|vtpm\.(initrd|kernel)-unknown
 kernel|another kernel|broker|vtpm\.kernel-unknown
 initdata|initdata with another pod manifest|broker|initdata\.unknown
+bounddigest|initdata other than its command line says|guest|initdata\.mismatch
 lateinitdata|initdata changed after it was bound|broker|vtpm\.initdata-mismatch
 url|broker address swapped in initdata|guest|tls\.certificate
 ca|broker CA swapped in initdata|guest|tls\.certificate

@@ -46,6 +46,7 @@ pcr8=$({ head -c 32 /dev/zero; printf '%b' "$(sed 's/../\\x&/g' <<<"$digest")"; 
 grep -qx "PCR 8 *$pcr8" show-toml || fail 'PCR 8'
 grep -qx "HOST_DATA *$digest" show-toml || fail 'HOST_DATA'
 grep -qx "command line *sealpod.initdata=sha256:$digest" show-toml || fail 'command line'
+"$sealpod" run --platform sev --print-append --initdata toml | grep -q " sealpod.initdata=sha256:$digest\$" || fail '--print-append'
 grep -qx "MRCONFIGID *${digest}0\{32\}" show-toml || fail 'MRCONFIGID'
 [ "$("$sealpod" initdata show --json toml | jq -r '.data["policy.rego"]')" = 'package agent_policy' ] || fail 'show --json'
 [ "$("$sealpod" initdata digest --json toml | jq -r .digest)" = "$digest" ] || fail 'digest --json'

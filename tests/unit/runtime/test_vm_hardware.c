@@ -3,6 +3,7 @@
 
 #include <base/encode.h>
 #include <crypto/key.h>
+#include <measured-boot/launch.h>
 
 #define HARDWARE(more, cpu)                                                                        \
 	"-machine", "q35,smm=off,max-ram-below-4g=256M,vmport=off,accel=kvm" more, "-global",      \
@@ -279,6 +280,7 @@ static void test_refused(void **state)
 
 static void test_platforms(void **state)
 {
+	uint32_t signature;
 	size_t n = 0;
 
 	(void)state;
@@ -287,6 +289,9 @@ static void test_platforms(void **state)
 
 		assert_ok(vm_platform_find(vm_platform_at(n)->name, &p));
 		assert_ptr_equal(p, vm_platform_at(n));
+		/* What is measured of it can be computed. */
+		if (p->cpu_model)
+			assert_ok(launch_cpu_signature_by_name(p->cpu_model, &signature));
 		/* A platform's own policy passes its own rules. */
 		assert_int_equal(p->policy & p->policy_must, p->policy_must);
 		assert_int_equal(p->policy & p->policy_must_not, 0);
