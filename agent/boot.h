@@ -19,7 +19,7 @@ RESULT boot_modules(const char *file, const char *group, bool required);
  * loading it. `root` is "" in a guest.
  */
 RESULT boot_device_modules(const char *root, const char *file);
-/* False when the processor says that this is neither an SEV nor a TDX guest. */
+/* False when the machine says that this is no SEV, TDX or Secure Execution guest. */
 bool boot_may_be_tee(void);
 /* One line of it, for tests. ERR_FORMAT; the group or the path may not be empty. */
 RESULT boot_module_line(struct bytes line, struct bytes *ret_group, struct bytes *ret_path);

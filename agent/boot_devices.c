@@ -75,20 +75,38 @@ RESULT boot_device_modules(const char *root, const char *file)
 	return OK;
 }
 
+#if defined(__x86_64__)
+
 /*
  * AMD64 APM 3, E.4.17: Fn8000_001F EAX bit 1 is SEV, which a guest sees only when it is one.
  * Intel TDX module ABI: leaf 21h names itself in EBX, EDX, ECX.
  */
 bool boot_may_be_tee(void)
 {
-#ifdef __x86_64__
 	unsigned a = 0, b = 0, c = 0, d = 0;
 
 	if (__get_cpuid(CPUID_SEV, &a, &b, &c, &d) && (a & 2) != 0)
 		return true;
 	return __get_cpuid_count(CPUID_TDX, 0, &a, &b, &c, &d) && b == TDX_NAME_EBX &&
 	       d == TDX_NAME_EDX && c == TDX_NAME_ECX;
-#else
-	return true;
-#endif
 }
+
+#elif defined(__s390x__)
+
+/* Linux arch/s390/kernel/uv.c: "1" in a guest that the Ultravisor protects. */
+bool boot_may_be_tee(void)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(64);
+
+	return !failed(file_read("/sys/firmware/uv/prot_virt_guest", &text)) && text.n > 0 &&
+	       text.p[0] == '1';
+}
+
+#else
+
+bool boot_may_be_tee(void)
+{
+	return true;
+}
+
+#endif

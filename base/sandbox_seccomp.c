@@ -82,8 +82,10 @@ static RESULT allow_all(scmp_filter_ctx filter, const char *const *names)
 {
 	for (; names && *names; names++) {
 		int number = seccomp_syscall_resolve_name(*names);
-		if (number == __NR_SCMP_ERROR || number < 0)
-			continue; /* not on this machine */
+		/* A negative number is not on this machine, or, as s390's socket(), part of a call
+		 * that multiplexes several: libseccomp knows which. */
+		if (number == __NR_SCMP_ERROR)
+			continue;
 		int failure = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
 		if (failure != 0 && failure != -EEXIST)
 			return err_new(ERR_STATE, "seccomp rule for %s: %d", *names, failure);

@@ -15,6 +15,7 @@ option(SEALPOD_FUZZ "build the fuzz harnesses with libFuzzer (clang)" OFF)
 option(SEALPOD_ANALYZE "gcc -fanalyzer" OFF)
 option(SEALPOD_COVERAGE "gcov instrumentation" OFF)
 option(SEALPOD_GUEST_ONLY "only base, crypto, tee, attestation and their tests (cross builds)" OFF)
+option(SEALPOD_GUEST_PROGRAMS "only what a guest image runs (cross builds)" OFF)
 
 function(sealpod_flags)
 	foreach(flag IN LISTS ARGN)

@@ -9,19 +9,21 @@ enum {
 	PATHS_MAX = 48
 };
 
-/* A layer's process: sockets and name resolution of libcurl (its resolver is a thread), files. */
+/* A layer's process: sockets and name resolution of libcurl (its resolver is a thread), files. C
+ * libraries of s390 have recv() and send() as calls of their own. */
 #define LAYER_SYSCALLS                                                                             \
 	"accept4", "bind", "clone", "clone3", "close_range", "connect", "eventfd2", "fallocate",   \
 		"fchmod", "fchmodat", "fchown", "fchownat", "fsetxattr", "fstatfs", "ftruncate",   \
 		"futex", "getpeername", "getsockname", "getsockopt", "getuid", "geteuid",          \
 		"getgid", "getegid", "gettid", "ioctl", "linkat", "lseek", "mkdirat", "mknodat",   \
 		"open", "openat", "openat2", "pipe2", "poll", "ppoll", "readlink", "readlinkat",   \
-		"recvfrom", "recvmmsg", "recvmsg", "rseq", "sched_getaffinity", "sched_yield",     \
-		"sendmmsg", "sendmsg", "sendto", "set_robust_list", "setsockopt", "shutdown",      \
-		"socket", "socketpair", "symlinkat", "sysinfo", "umask", "uname", "unlinkat",      \
-		"utimensat", "access", "faccessat", "faccessat2", "getdents64", "newfstatat",      \
-		"stat", "lstat", "statx", "fcntl", "dup", "dup2", "dup3", "pread64", "prctl",      \
-		"select", "pselect6", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait"
+		"recv", "recvfrom", "recvmmsg", "recvmsg", "rseq", "sched_getaffinity",            \
+		"sched_yield", "send", "sendmmsg", "sendmsg", "sendto", "set_robust_list",         \
+		"setsockopt", "shutdown", "socket", "socketpair", "symlinkat", "sysinfo", "umask", \
+		"uname", "unlinkat", "utimensat", "access", "faccessat", "faccessat2",             \
+		"getdents64", "newfstatat", "stat", "lstat", "statx", "fcntl", "dup", "dup2",      \
+		"dup3", "pread64", "prctl", "select", "pselect6", "epoll_create1", "epoll_ctl",    \
+		"epoll_pwait", "epoll_wait"
 
 /* Before it forks the layers' processes and confines them further. */
 #define PULL_SYSCALLS                                                                              \

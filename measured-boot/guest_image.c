@@ -2,6 +2,8 @@
 
 #include "elf_file.h"
 
+#include <elf.h>
+
 #include <base/file.h>
 #include <sys/stat.h>
 
@@ -14,10 +16,10 @@ enum {
 struct gathering {
 	struct guest_image image;
 	const struct module_index *index;
+	const struct guest_target *target;
 	struct module_list modules;
 	struct strv libdirs;
 	struct strv interpreters; /* file names of the dynamic loaders */
-	uint16_t machine;	  /* of the first program; 0: none yet */
 };
 
 static void gathering_done(struct gathering *g)
@@ -34,6 +36,22 @@ void guest_image_done(struct guest_image *image)
 	*image = (struct guest_image){ 0 };
 }
 
+RESULT guest_target_find(const char *arch, struct guest_target *ret_target)
+{
+	static const struct guest_target targets[] = {
+		{ "x86_64", EM_X86_64, "" },
+		{ "s390x", EM_S390, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+		if (!str_equal(targets[i].arch, arch))
+			continue;
+		*ret_target = targets[i];
+		return OK;
+	}
+	return err_new(ERR_USAGE, "architecture '%s': x86_64 or s390x", arch);
+}
+
 static RESULT read_file(const char *path, struct buf *data)
 {
 	*data = BUF_INIT(FILE_SIZE_MAX);
@@ -47,12 +65,14 @@ static RESULT add_interpreter(struct gathering *g, const char *path)
 {
 	AUTO(buf_done) struct buf data = { 0 };
 	AUTO(auto_free) char *to = NULL;
+	AUTO(auto_free) char *from = NULL;
 	const char *name = strrchr(path, '/');
 
 	TRY(str_format(&to, "%s%s", str_starts(path, "/usr/") ? "" : "/usr", path));
 	if (tree_get(&g->image.tree, to))
 		return OK;
-	TRY(read_file(path, &data));
+	TRY(str_format(&from, "%s%s", g->target->root, path));
+	TRY(read_file(from, &data));
 	TRY(strv_add(&g->interpreters, name ? name + 1 : path));
 	g->image.libraries += data.n;
 	return tree_add_file(&g->image.tree, to, 0755, &data);
@@ -64,24 +84,23 @@ static RESULT add_needs(struct gathering *g, struct bytes file, unsigned depth)
 	AUTO(elf_needs_done) struct elf_needs needs = { 0 };
 
 	TRY(elf_needs_read(file, &needs));
-	if (g->machine == 0)
-		g->machine = needs.machine;
-	if (needs.machine != g->machine)
-		return err_new(ERR_FORMAT, "is for machine %u, the image for %u", needs.machine,
-			g->machine);
+	if (needs.machine != g->target->machine)
+		return err_new(ERR_FORMAT, "is for ELF machine %u, the image for %u (%s)",
+			needs.machine, g->target->machine, g->target->arch);
 	if (needs.interpreter)
 		TRY(add_interpreter(g, needs.interpreter));
 	return add_libraries(g, &needs.libraries, depth);
 }
 
-static RESULT add_library_file(struct gathering *g, const char *path, unsigned depth)
+static RESULT add_library_file(
+	struct gathering *g, const char *path, const char *from, unsigned depth)
 {
 	AUTO(buf_done) struct buf data = { 0 };
 
-	TRY(read_file(path, &data));
+	TRY(read_file(from, &data));
 	struct err e = add_needs(g, buf_bytes(&data), depth + 1);
 	if (failed(e))
-		return err_add(e, "%s", path);
+		return err_add(e, "%s", from);
 	g->image.libraries += data.n;
 	return tree_add_file(&g->image.tree, path, 0644, &data);
 }
@@ -95,11 +114,13 @@ static RESULT add_library(struct gathering *g, const char *name, unsigned depth)
 			return OK;
 	for (size_t i = 0; i < g->libdirs.n; i++) {
 		AUTO(auto_free) char *path = NULL;
+		AUTO(auto_free) char *from = NULL;
 		TRY(path_join(g->libdirs.v[i], name, &path));
+		TRY(str_format(&from, "%s%s", g->target->root, path));
 		if (tree_get(&g->image.tree, path))
 			return OK;
-		if (file_exists(path))
-			return add_library_file(g, path, depth);
+		if (file_exists(from))
+			return add_library_file(g, path, from, depth);
 	}
 	return err_new(
 		ERR_NOT_FOUND, "library %s is in none of the %zu libdirs", name, g->libdirs.n);
@@ -198,6 +219,9 @@ static RESULT add_modules(struct gathering *g)
 	for (size_t i = 0; i < g->modules.n; i++) {
 		AUTO(auto_free) char *path = NULL;
 		struct module *m = &g->modules.v[i];
+		struct err e = add_needs(g, buf_bytes(&m->data), 0);
+		if (failed(e))
+			return err_add(e, "module %s", m->name);
 		TRY(str_format(&path, GUEST_MODULES_DIR "/%s.ko", m->name));
 		buf_printf(&order, "%s %s\n", m->group, path);
 		g->image.modules += m->data.n;
@@ -208,9 +232,9 @@ static RESULT add_modules(struct gathering *g)
 }
 
 RESULT guest_image_gather(const struct image_list *list, const struct module_index *index,
-	struct guest_image *ret_image)
+	const struct guest_target *target, struct guest_image *ret_image)
 {
-	AUTO(gathering_done) struct gathering g = { .index = index };
+	AUTO(gathering_done) struct gathering g = { .index = index, .target = target };
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct image_line *l = &list->v[i];

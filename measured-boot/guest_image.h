@@ -13,10 +13,20 @@ struct guest_image {
 	size_t programs, libraries, modules; /* bytes of each */
 };
 
+/* What the image is for. */
+struct guest_target {
+	const char *arch; /* as uname(1) prints it; "@arch@" of the lists */
+	uint16_t machine; /* of its ELF files */
+	const char *root; /* where its programs and libraries are found; "" is this host */
+};
+/* "x86_64" or "s390x"; ERR_USAGE. The root is "". */
+RESULT guest_target_find(const char *arch, struct guest_target *ret_target);
+
 /*
  * Everything the list names, with libraries (DT_NEEDED, followed to the end) and modules, and
- * GUEST_MODULES_FILE. Errors name the line of the list.
+ * GUEST_MODULES_FILE. Libdirs and dynamic loaders are looked for below the target's root; a
+ * program, library or module for another machine is ERR_FORMAT. Errors name the line of the list.
  */
 RESULT guest_image_gather(const struct image_list *list, const struct module_index *index,
-	struct guest_image *ret_image);
+	const struct guest_target *target, struct guest_image *ret_image);
 void guest_image_done(struct guest_image *image);

@@ -22,7 +22,7 @@ enum {
 struct options {
 	struct strv lists;
 	struct strv sets;
-	const char *kernel;
+	const char *arch, *root, *kernel;
 	const char *firmware, *firmware_version;
 	const char *out;
 	const char *compression;
@@ -43,6 +43,17 @@ static const struct cli_option option_table[] = {
 		.offset = offsetof(struct options, sets),
 		.value = "NAME=VALUE",
 		.help = "variable @NAME@ of the lists" },
+	{ .name = "arch",
+		.kind = CLI_CHOICE,
+		.offset = offsetof(struct options, arch),
+		.choices = "x86_64|s390x",
+		.value = "NAME",
+		.help = "what the image is for (x86_64); variable @arch@ of the lists" },
+	{ .name = "root",
+		.kind = CLI_STRING,
+		.offset = offsetof(struct options, root),
+		.value = "DIR",
+		.help = "where libraries are found (/); variable @root@ of the lists" },
 	{ .name = "kernel",
 		.kind = CLI_STRING,
 		.offset = offsetof(struct options, kernel),
@@ -53,8 +64,8 @@ static const struct cli_option option_table[] = {
 		.kind = CLI_STRING,
 		.offset = offsetof(struct options, firmware),
 		.value = "FILE",
-		.help = "OVMF code image that the reference values are for",
-		.required = true },
+		.help = "OVMF code image that the reference values are for; without it there "
+			"are none" },
 	{ .name = "firmware-version",
 		.kind = CLI_STRING,
 		.offset = offsetof(struct options, firmware_version),
@@ -163,17 +174,27 @@ static RESULT write_out(const char *dir, const char *name, struct bytes data)
 	return file_write_atomic(path, data, 0644);
 }
 
-static RESULT add_variables(const struct strv *sets, struct json_map *map)
+static RESULT add_variable(struct json_map *map, const char *name, size_t n, const char *value)
 {
+	struct json_pair *p = &map->v[map->n];
+
+	if (map->n >= VARIABLES_MAX)
+		return err_new(ERR_USAGE, "more than %d variables", VARIABLES_MAX);
+	TRY(str_format(&p->name, "%.*s", (int)n, name));
+	map->n++;
+	return str_dup(value, &p->value);
+}
+
+static RESULT add_variables(
+	const struct strv *sets, const struct guest_target *target, struct json_map *map)
+{
+	TRY(add_variable(map, "arch", strlen("arch"), target->arch));
+	TRY(add_variable(map, "root", strlen("root"), target->root));
 	for (size_t i = 0; i < sets->n; i++) {
-		char *equals = strchr(sets->v[i], '=');
-		if (!equals || map->n >= VARIABLES_MAX)
-			return err_new(
-				ERR_USAGE, "--set %s: not NAME=VALUE, or too many", sets->v[i]);
-		struct json_pair *p = &map->v[map->n];
-		TRY(str_format(&p->name, "%.*s", (int)(equals - sets->v[i]), sets->v[i]));
-		map->n++;
-		TRY(str_dup(equals + 1, &p->value));
+		const char *name = sets->v[i], *equals = strchr(name, '=');
+		if (!equals)
+			return err_new(ERR_USAGE, "--set %s: not NAME=VALUE", name);
+		TRY(add_variable(map, name, (size_t)(equals - name), equals + 1));
 	}
 	return OK;
 }
@@ -186,12 +207,13 @@ static void free_pairs(struct json_map *map)
 	}
 }
 
-static RESULT read_lists(const struct options *o, struct image_list *list)
+static RESULT read_lists(
+	const struct options *o, const struct guest_target *target, struct image_list *list)
 {
 	struct json_pair pairs[VARIABLES_MAX] = { 0 };
 	AUTO(free_pairs) struct json_map variables = { .v = pairs };
 
-	TRY(add_variables(&o->sets, &variables));
+	TRY(add_variables(&o->sets, target, &variables));
 	for (size_t i = 0; i < o->lists.n; i++) {
 		AUTO(buf_done) struct buf text = BUF_INIT(IMAGE_LIST_MAX);
 		TRY(file_read(o->lists.v[i], &text));
@@ -213,11 +235,15 @@ static RESULT make_initrd(const struct options *o, struct product *p)
 	AUTO(module_index_done) struct module_index index = { 0 };
 	AUTO(auto_free) char *modules = NULL;
 	AUTO(buf_done) struct buf cpio = BUF_INIT(TREE_SIZE_MAX);
+	struct guest_target target;
 
-	TRY(read_lists(o, &list));
+	TRY(guest_target_find(o->arch ? o->arch : "x86_64", &target));
+	if (o->root)
+		target.root = o->root;
+	TRY(read_lists(o, &target, &list));
 	TRY(path_join(o->kernel, "modules", &modules));
 	TRY(module_index_read(modules, &index));
-	TRY(guest_image_gather(&list, &index, &p->image));
+	TRY(guest_image_gather(&list, &index, &target, &p->image));
 	TRY(tree_to_cpio(&p->image.tree, &cpio));
 	p->unpacked = cpio.n;
 	p->initrd = BUF_INIT(TREE_SIZE_MAX);
@@ -262,6 +288,8 @@ static RESULT write_reference(const struct options *o, struct product *p, const 
 	AUTO(manifest_done) struct manifest m = { 0 };
 	AUTO(key_freep) struct key *key = NULL;
 	const char *name = o->name ? o->name : IMAGE_NAME;
+
+	TRY(read_firmware(o->firmware, &p->firmware));
 	struct boot_reference_inputs boot = {
 		.firmware = buf_bytes(&p->firmware),
 		.kernel = buf_bytes(&p->kernel),
@@ -300,13 +328,12 @@ static RESULT run(const void *options, const struct cli_args *args, int *ret_exi
 	TRY(read_in(o->kernel, "version", VERSION_MAX, &p.version));
 	TRY(bytes_to_str(buf_bytes(&p.version), &version));
 	version[strcspn(version, "\n")] = '\0';
-	p.firmware = BUF_INIT(OVMF_CODE_MAX);
-	TRY(file_read(o->firmware, &p.firmware));
 	TRY(make_initrd(o, &p));
 	TRY(dir_make(o->out, 0755));
 	TRY(write_out(o->out, "vmlinuz", buf_bytes(&p.kernel)));
 	TRY(write_out(o->out, "initrd", buf_bytes(&p.initrd)));
-	TRY(write_reference(o, &p, version));
+	if (o->firmware)
+		TRY(write_reference(o, &p, version));
 	TRY(write_sizes(o, &p));
 	*ret_exit = 0;
 	return OK;

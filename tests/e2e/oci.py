@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds OCI image layouts for the end-to-end tests, good ones and hostile ones.
 
-Usage: oci.py KIND OUT-DIR TAG [ROOTFS-DIR]
-KIND: rootfs (of ROOTFS-DIR), dotdot, absolute, symlink, bomb, diff-id
+Usage: oci.py KIND OUT-DIR TAG [ROOTFS-DIR [ARCHITECTURE]]
+KIND: rootfs (of ROOTFS-DIR), dotdot, absolute, symlink, bomb, diff-id; ARCHITECTURE: amd64 (default), s390x
 """
 import gzip
 import hashlib
@@ -112,7 +112,7 @@ def main():
     layer, diff_id = layer_of(kind, sys.argv[4] if len(sys.argv) > 4 else None)
     layout = Layout(out)
     config = {
-        "architecture": "amd64", "os": "linux",
+        "architecture": sys.argv[5] if len(sys.argv) > 5 else "amd64", "os": "linux",
         "config": {"Cmd": ["/bin/hello"], "Env": ["PATH=/bin"], "WorkingDir": "/"},
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
     }

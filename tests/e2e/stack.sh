@@ -55,10 +55,10 @@ stack_registry() { # PORT; its certificate is the broker's
 }
 
 # A root file system of busybox and a script that says where it runs.
-stack_rootfs() { # DIR
+stack_rootfs() { # DIR [BUSYBOX]
 	local dir=$1 applet
 	mkdir -p "$dir"/{bin,etc,proc,sys,dev,tmp}
-	cp /bin/busybox "$dir/bin/busybox"
+	cp "${2:-/bin/busybox}" "$dir/bin/busybox"
 	for applet in sh echo cat ls id sleep uname head wget true false; do
 		ln -sf busybox "$dir/bin/$applet"
 	done

@@ -22,7 +22,7 @@
 
 /* The same for a guest on s390x, whose console is SCLP's terminal. */
 #define LINUX_CMDLINE_S390X_COMMON                                                                 \
-	"console=ttysclp0 panic=-1 oops=panic debugfs=off cryptomgr.notests"
+	"console=ttysclp0 panic=-1 oops=panic module.sig_enforce=1 debugfs=off cryptomgr.notests"
 #define LINUX_CMDLINE_S390X_DEFAULT LINUX_CMDLINE_S390X_COMMON " quiet"
 #define LINUX_CMDLINE_S390X_DEBUG   LINUX_CMDLINE_S390X_COMMON " ignore_loglevel"
 

@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 openssl genpkey -algorithm ed25519 -out "$work/key" 2>/dev/null
 
 image() { # OUT SOURCE-DIR COMPRESSION
-	"$bin/sealpod-guest-image" --list "$2/measured-boot/guest-base.list" \
+	"$bin/sealpod-guest-image" --list "$2/measured-boot/guest-x86_64.list" --list "$2/measured-boot/guest-base.list" \
 		--list "$2/tests/integration/measured-boot/guest-probe.list" --set "here=$2/measured-boot" \
 		--set "probe=$bin/guest-probe" --set ca=/etc/ssl/certs/ca-certificates.crt \
 		--kernel "$kernel" --firmware "$firmware" --out "$1" --compression "$3" --sign-key "$work/key"

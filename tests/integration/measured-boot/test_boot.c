@@ -154,6 +154,7 @@ static void build_image(struct image *image)
 	(void)snprintf(program, sizeof(program), "%s/sealpod-guest-image", env("SEALPOD_BIN"));
 	(void)snprintf(vmlinuz, sizeof(vmlinuz), "%s/vmlinuz", kernel);
 	const char *const argv[] = { program, "--list",
+		test_source("measured-boot/guest-x86_64.list"), "--list",
 		test_source("measured-boot/guest-base.list"), "--list",
 		test_source("tests/integration/measured-boot/guest-probe.list"), "--set", here,
 		"--set", probe, "--set", "ca=/etc/ssl/certs/ca-certificates.crt", "--kernel",

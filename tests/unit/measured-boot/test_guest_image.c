@@ -5,8 +5,10 @@
 
 #include <base/file.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 static struct json_pair pair_here[1];
+static struct guest_target target; /* this machine */
 
 static struct json_map variables(void)
 {
@@ -96,13 +98,27 @@ static void test_modes(void **state)
 
 /* ---- gathering ---- */
 
+/* An ELF file that needs nothing: a header without segments and sections. */
+static void write_library(const char *name, unsigned machine)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(64);
+
+	buf_puts(&b, ELFMAG);
+	buf_u8(&b, ELFCLASS64);
+	buf_u8(&b, ELFDATA2LSB);
+	buf_zero(&b, 12);
+	buf_le16(&b, machine);
+	buf_zero(&b, 44);
+	write_file(name, buf_bytes(&b));
+}
+
 static RESULT gather(const char *text, const struct module_index *index, struct guest_image *image)
 {
 	AUTO(image_list_done) struct image_list l = { 0 };
 	struct json_map v = variables();
 
 	TRY(image_list_parse(bytes_str(text), "list", &v, &l));
-	return guest_image_gather(&l, index, image);
+	return guest_image_gather(&l, index, &target, image);
 }
 
 static void test_program_brings_its_libraries(void **state)
@@ -125,6 +141,34 @@ static void test_program_brings_its_libraries(void **state)
 	assert_true(loader);
 	assert_true(image.libraries > 0 && image.programs > 0);
 	assert_non_null(tree_get(&image.tree, GUEST_MODULES_FILE));
+}
+
+/* An image for another machine takes everything from its root, and refuses what is for this one. */
+static void test_other_machine(void **state)
+{
+	(void)state;
+	AUTO(image_list_done) struct image_list l = { 0 };
+	AUTO(guest_image_done) struct guest_image image = { 0 };
+	struct json_map v = variables();
+	struct module_index none = { 0 };
+	struct guest_target other = target;
+
+	assert_ok(
+		image_list_parse(bytes_str("libdir /usr/lib\nlibrary libx.so.1"), "list", &v, &l));
+	other.root = test_dir();
+	assert_err(guest_image_gather(&l, &none, &other, &image), ERR_NOT_FOUND);
+	write_library("usr/lib/libx.so.1", target.machine);
+	assert_ok(guest_image_gather(&l, &none, &other, &image));
+	assert_non_null(tree_get(&image.tree, "/usr/lib/libx.so.1"));
+	other.machine++;
+	guest_image_done(&image);
+	assert_err(guest_image_gather(&l, &none, &other, &image), ERR_FORMAT);
+	assert_err_text("libx.so.1: is for ELF machine");
+
+	assert_ok(guest_target_find("s390x", &other));
+	assert_int_equal(other.machine, EM_S390);
+	assert_string_equal(other.root, "");
+	assert_err(guest_target_find("s390", &other), ERR_USAGE);
 }
 
 static void test_gathering_fails(void **state)
@@ -178,7 +222,9 @@ static void write_module(const char *name, const char *info, size_t n)
 	buf_puts(&b, ELFMAG);
 	buf_u8(&b, ELFCLASS64);
 	buf_u8(&b, ELFDATA2LSB);
-	buf_zero(&b, 34);
+	buf_zero(&b, 12);
+	buf_le16(&b, target.machine);
+	buf_zero(&b, 20);
 	buf_le64(&b, 64); /* e_shoff */
 	buf_zero(&b, 4 + 2 + 2 + 2);
 	buf_le16(&b, 64);
@@ -245,6 +291,16 @@ static void test_module_failures(void **state)
 	assert_true(failed(module_index_read(path_of("nowhere"), &empty)));
 }
 
+static int find_target(void **state)
+{
+	struct utsname name;
+
+	(void)state;
+	assert_int_equal(uname(&name), 0);
+	assert_ok(guest_target_find(name.machine, &target));
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,10 +308,11 @@ int main(void)
 		cmocka_unit_test(test_bad_lists),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_program_brings_its_libraries),
+		cmocka_unit_test(test_other_machine),
 		cmocka_unit_test(test_gathering_fails),
 		cmocka_unit_test(test_module_order),
 		cmocka_unit_test(test_module_failures),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, find_target, NULL);
 }
