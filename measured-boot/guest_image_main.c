@@ -289,7 +289,7 @@ static RESULT write_reference(const struct options *o, struct product *p, const 
 	AUTO(key_freep) struct key *key = NULL;
 	const char *name = o->name ? o->name : IMAGE_NAME;
 
-	TRY(read_firmware(o->firmware, &p->firmware));
+	TRY(read_input(o->firmware, OVMF_CODE_MAX, &p->firmware));
 	struct boot_reference_inputs boot = {
 		.firmware = buf_bytes(&p->firmware),
 		.kernel = buf_bytes(&p->kernel),
