@@ -309,6 +309,16 @@ static void check_module(struct tcb_job *j)
 		(int)sizeof(j->result.module_id) - 1, m->id);
 }
 
+/* Judged only where a newer module would make a relaunch enough. */
+static void fail_current_module(struct tcb_job *j)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "TDX_%02X", j->tcb->tee_tcb_svn2[1]);
+	check_fail(j->checks, DENY_TDX_MODULE, "TDX module: the one that runs now is known",
+		"one of the TCB info", name);
+}
+
 /* ---- status ---- */
 
 static RESULT add_advisories(struct strv *to, const struct json *list)
@@ -390,6 +400,8 @@ static RESULT evaluate(struct tcb_job *j)
 	if (j->tcb->tdx)
 		check_module(j);
 	tcb_evaluate(j->tcb, &j->info, &j->qe, &v);
+	if (v.current_unknown)
+		fail_current_module(j);
 	check_status(j, &v);
 	j->result.status = v.status;
 	j->result.level = v.level;

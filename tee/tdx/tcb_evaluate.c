@@ -90,6 +90,14 @@ static bool current_is_newest(const struct tdx_tcb_input *in, const struct tcb_i
 	return m && m->levels.n > 0 && now[SVN_MINOR] >= m->levels.v[0].isvsvn;
 }
 
+/* Module 1.0 has no identity of its own. */
+static bool current_is_known(const struct tdx_tcb_input *in, const struct tcb_info *info)
+{
+	uint8_t major = in->tee_tcb_svn2[SVN_MAJOR];
+
+	return major == 0 || tcb_module_of(info, major);
+}
+
 static bool is_configuration(enum tcb_status s)
 {
 	return s == TCB_CONFIGURATION_NEEDED || s == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED ||
@@ -108,7 +116,14 @@ static bool may_relaunch(const struct tdx_tcb_input *in, const struct tcb_level 
 static void relaunch(const struct tdx_tcb_input *in, const struct tcb_info *info,
 	const struct tcb_level *sgx_level, struct tcb_verdict *v)
 {
-	if (!may_relaunch(in, sgx_level, v) || !current_is_newest(in, info))
+	if (!may_relaunch(in, sgx_level, v))
+		return;
+	if (!current_is_known(in, info)) {
+		v->current_unknown = true;
+		v->status = TCB_NOT_SUPPORTED;
+		return;
+	}
+	if (!current_is_newest(in, info))
 		return;
 	v->status = is_configuration(sgx_level->status) || is_configuration(v->status)
 			    ? TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED

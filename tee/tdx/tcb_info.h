@@ -82,6 +82,7 @@ struct tcb_verdict {
 	const struct tcb_level *matched;     /* NULL: none, NOT_SUPPORTED */
 	const struct tcb_module *tdx_module; /* NULL: SGX, or not known */
 	const struct isv_level *module_level, *qe_level;
+	bool current_unknown; /* relaunch: TEE_TCB_SVN_2 is of a module without identity */
 };
 void tcb_evaluate(const struct tdx_tcb_input *in, const struct tcb_info *info,
 	const struct qe_identity *qe, struct tcb_verdict *ret);

@@ -30,7 +30,8 @@ void each_prefix(struct bytes good, test_parse_fn *parse, void *arg);
 /* Parses each prefix and only demands that nothing crashes (formats whose prefixes may be valid).
  */
 void each_prefix_survives(struct bytes good, test_parse_fn *parse, void *arg);
-/* Flips each byte (three patterns); `verify` must fail for every one. */
+/* Flips each byte (three patterns); `verify` must fail for every one. SEALPOD_FLIP_STEP=n in the
+ * environment: every n-th byte, which is for emulated processors and is printed. */
 void each_flip(struct bytes good, test_parse_fn *verify, void *arg);
 void each_flip_survives(struct bytes good, test_parse_fn *parse, void *arg);
 

@@ -255,6 +255,18 @@ static void bend_module_major(struct world *w)
 	w->want.module_major = 3;
 }
 
+/* Launched on an old module, which the policy accepts; the one that runs now is nobody's. */
+static void bend_module_of_now(struct world *w)
+{
+	static char old[] = "OutOfDate";
+	static char *accepted[] = { old };
+
+	w->want.module_svn = 6;
+	w->q.td.tee_tcb_svn2[0] = 6;
+	w->q.td.tee_tcb_svn2[1] = 7;
+	w->policy.tcb_status = (struct strv){ accepted, 1 };
+}
+
 static void bend_seam_attributes(struct world *w)
 {
 	w->q.td.seam_attributes[3] = 1;
@@ -367,6 +379,7 @@ static void test_bad(void **state)
 		{ bend_old_qe, "tdx.tcb-status" },
 		{ bend_no_level, "tdx.tcb-status" },
 		{ bend_module_major, "tdx.module" },
+		{ bend_module_of_now, "tdx.module" },
 		{ bend_seam_attributes, "tdx.module" },
 		{ bend_seam_signer, "tdx.module" },
 		{ bend_fmspc, "tdx.fmspc" },
