@@ -1,5 +1,6 @@
 sealpod_fuzz(NAME initdata LIBS measured-boot)
 sealpod_fuzz(NAME authenticode LIBS measured-boot)
+sealpod_fuzz(NAME launch LIBS measured-boot)
 sealpod_fuzz(NAME td_boot LIBS measured-boot)
 sealpod_fuzz(NAME ovmf LIBS measured-boot PRIVATE measured-boot)
 sealpod_fuzz(NAME elf LIBS guest-image PRIVATE measured-boot)
