@@ -108,12 +108,11 @@ static void check_device(const struct host_facts *f, const char *device, const c
 {
 	enum host_status bad = soft ? HOST_WARN : HOST_BAD;
 	AUTO(auto_free) char *path = NULL;
-	int fd = -1;
+	AUTO(auto_close) int fd = -1;
 
 	if (!failed(str_format(&path, "%s%s", f->root, device)))
 		fd = open(path, O_RDWR | O_CLOEXEC);
 	int why = errno;
-	AUTO(auto_close) int close_it = fd;
 	if (fd >= 0) {
 		(void)host_add(out, "device", HOST_OK, "%s", device);
 		return;

@@ -139,14 +139,13 @@ static void check_qgs(
 	const struct host_facts *f, const struct host_network *n, struct host_checks *out)
 {
 	const char *address = n->quote_socket ? n->quote_socket : host_quote_socket(f->root);
-	int fd = -1;
+	AUTO(auto_close) int fd = -1;
 
 	if (n->offline) {
 		(void)host_add(out, "QGS", HOST_SKIPPED, "%s: not asked (--offline)", address);
 		return;
 	}
 	struct err e = transport_connect(address, 0, &fd);
-	AUTO(auto_close) int close_it = fd;
 	if (!failed(e)) {
 		(void)host_add(out, "QGS", HOST_OK, "%s takes connections", address);
 		return;
