@@ -4,10 +4,12 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <attestation/attestation.h>
 #include <base/clock.h>
+#include <base/encode.h>
 #include <base/file.h>
 #include <collateral/fetch.h>
 #include <tee/needs.h>
@@ -17,6 +19,7 @@ enum {
 	OUT_MAX = 8 * 1024 * 1024,
 	DAY_S = 24 * 60 * 60,
 	HOUR_S = 60 * 60,
+	INTERVAL_MS = 200,
 	EXPIRED = 1, /* exit status */
 };
 
@@ -55,10 +58,10 @@ static RESULT open_store(const char *given, bool create, struct cstore **ret_sto
 /* ---- fetch ---- */
 
 struct fetch_options {
-	const char *store, *kds_url, *pcs_url, *root_crl_url, *ca;
-	struct strv evidence, snp_product, fmspc;
-	bool intel;
-	uint64_t refresh_after;
+	const char *store, *kds_url, *pcs_url, *pccs_url, *root_crl_url, *ca, *chip_id;
+	struct strv evidence, snp_product, fmspc, tcb;
+	bool intel, all_crls;
+	uint64_t refresh_after, interval;
 };
 
 #define FETCH(word, member, k, placeholder, text)                                                  \
@@ -73,10 +76,17 @@ static const struct cli_option fetch_table[] = {
 		"fetch what the verdict over this evidence needs; may be given again"),
 	FETCH("snp-product", snp_product, CLI_LIST, "NAME",
 		"chains and lists of Milan, Genoa or Turin; may be given again"),
+	FETCH("chip-id", chip_id, CLI_STRING, "HEX",
+		"certificate of this chip, of the one --snp-product, with --tcb"),
+	FETCH("tcb", tcb, CLI_LIST, "NAME=N",
+		"its firmware: bootloader, tee, snp, microcode, fmc; 0 when not given"),
+	FETCH("all-crls", all_crls, CLI_FLAG, NULL,
+		"chains and lists of all products of AMD, lists of Intel"),
 	FETCH("fmspc", fmspc, CLI_LIST, "HEX", "TCB info of this platform; may be given again"),
 	FETCH("intel", intel, CLI_FLAG, NULL, "QE identities and revocation lists of Intel"),
 	FETCH("kds-url", kds_url, CLI_STRING, "URL", "AMD's server (" KDS_URL ")"),
 	FETCH("pcs-url", pcs_url, CLI_STRING, "URL", "Intel's, or a PCCS (" PCS_URL ")"),
+	FETCH("pccs-url", pccs_url, CLI_STRING, "URL", "another word for --pcs-url"),
 	FETCH("root-crl-url", root_crl_url, CLI_STRING, "URL",
 		"Intel's root revocation list (of a PCCS when --pcs-url is given)"),
 	FETCH("ca", ca, CLI_STRING, "FILE", "further root of the servers' certificates (PEM)"),
@@ -86,6 +96,12 @@ static const struct cli_option fetch_table[] = {
 		.value = "SECONDS",
 		.max = INT32_MAX,
 		.help = "younger objects are not fetched again (3600)" },
+	{ .name = "interval",
+		.kind = CLI_U64,
+		.offset = offsetof(struct fetch_options, interval),
+		.value = "MS",
+		.max = 60000,
+		.help = "least time between two requests to one server (200)" },
 	{ 0 },
 };
 
@@ -93,6 +109,7 @@ struct fetching {
 	struct cstore *store;
 	struct fetch_config config;
 	struct fetch_count count;
+	struct fetch_pace pace;
 	struct buf ca;
 	struct buf lines; /* outcomes as JSON */
 	struct json_writer w;
@@ -144,8 +161,61 @@ static RESULT fetch_evidence(struct fetching *f, const char *path)
 	return fetch_intel_common(f->store, &f->config, &f->count);
 }
 
+static RESULT tcb_part(const char *rule, struct tee_vcek *v)
+{
+	const struct {
+		const char *name;
+		uint8_t *to;
+	} parts[] = {
+		{ "bootloader=", &v->bootloader },
+		{ "tee=", &v->tee },
+		{ "snp=", &v->snp },
+		{ "microcode=", &v->microcode },
+		{ "fmc=", &v->fmc },
+	};
+	uint64_t n;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		if (!str_starts(rule, parts[i].name))
+			continue;
+		TRY(str_to_u64(rule + strlen(parts[i].name), UINT8_MAX, "--tcb", &n));
+		*parts[i].to = (uint8_t)n;
+		return OK;
+	}
+	return err_new(
+		ERR_USAGE, "--tcb '%.64s': known are bootloader, tee, snp, microcode, fmc", rule);
+}
+
+static RESULT fetch_chip(struct fetching *f, const struct fetch_options *o)
+{
+	AUTO(buf_done) struct buf id = BUF_INIT(EVIDENCE_MAX);
+	char path[NEEDS_QUERY_MAX];
+
+	if (o->snp_product.n != 1)
+		return err_new(ERR_USAGE, "--chip-id: give the one --snp-product it is of");
+	TRY(hex_decode(bytes_str(o->chip_id), "--chip-id", &id));
+	struct tee_vcek v = { .product = o->snp_product.v[0], .chip_id = buf_bytes(&id) };
+	for (size_t i = 0; i < o->tcb.n; i++)
+		TRY(tcb_part(o->tcb.v[i], &v));
+	TRY(tee_vcek_query(&v, path));
+	return fetch_vcek(f->store, &f->config, path, &f->count);
+}
+
+static RESULT fetch_all_crls(struct fetching *f)
+{
+	static const char *const products[] = { "Milan", "Genoa", "Turin" };
+
+	for (size_t i = 0; i < ARRAY_LEN(products); i++)
+		TRY(fetch_amd_product(f->store, &f->config, products[i], &f->count));
+	return fetch_intel_common(f->store, &f->config, &f->count);
+}
+
 static RESULT fetch_all(struct fetching *f, const struct fetch_options *o)
 {
+	if (o->chip_id)
+		TRY(fetch_chip(f, o));
+	if (o->all_crls)
+		TRY(fetch_all_crls(f));
 	for (size_t i = 0; i < o->evidence.n; i++)
 		TRY(fetch_evidence(f, o->evidence.v[i]));
 	for (size_t i = 0; i < o->snp_product.n; i++)
@@ -159,15 +229,19 @@ static RESULT fetch_all(struct fetching *f, const struct fetch_options *o)
 
 static void configure(struct fetching *f, const struct fetch_options *o)
 {
+	const char *pcs = o->pcs_url ? o->pcs_url : o->pccs_url;
+
 	f->config = (struct fetch_config){
 		.kds_url = o->kds_url ? o->kds_url : KDS_URL,
-		.pcs_url = o->pcs_url ? o->pcs_url : PCS_URL,
+		.pcs_url = pcs ? pcs : PCS_URL,
 		.root_crl_url = o->root_crl_url ? o->root_crl_url
-				: o->pcs_url	? NULL
+				: pcs		? NULL
 						: ROOT_CRL_URL,
 		.ca_pem = buf_bytes(&f->ca),
 		.refresh_after_s = o->refresh_after ? (int64_t)o->refresh_after : HOUR_S,
 		.now = clock_now(),
+		.interval_ms = o->interval ? (unsigned)o->interval : INTERVAL_MS,
+		.pace = &f->pace,
 		.progress = progress,
 		.progress_arg = f,
 	};
@@ -193,9 +267,10 @@ static RESULT fetch_run(const void *options, const struct cli_args *args, int *r
 		.ca = BUF_INIT(EVIDENCE_MAX), .lines = BUF_INIT(OUT_MAX), .json = args->json
 	};
 
-	if (o->evidence.n + o->snp_product.n + o->fmspc.n == 0 && !o->intel)
+	if (o->evidence.n + o->snp_product.n + o->fmspc.n == 0 && !o->intel && !o->all_crls)
 		return err_new(ERR_USAGE,
-			"nothing to fetch: give --evidence, --snp-product, --fmspc or --intel");
+			"nothing to fetch: give --evidence, --snp-product, --fmspc, --intel or "
+			"--all-crls");
 	if (o->ca)
 		TRY(file_read(o->ca, &f.ca));
 	f.w = jw_of(&f.lines);

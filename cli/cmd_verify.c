@@ -17,7 +17,7 @@ struct verify_options {
 	struct strv collateral, certs, root, simulated_root, min_tcb, tcb_status, reference;
 	uint64_t vmpl, max_staleness;
 	bool allow_debug;
-	const char *event_log, *signature, *pcrs, *ak, *ak_cert, *quote, *td_quote, *vcek;
+	const char *event_log, *signature, *pcrs, *ak, *ak_cert, *ek_cert, *quote, *td_quote, *vcek;
 	const char *se_header, *request_key, *se_key, *tik, *certificates;
 };
 
@@ -75,6 +75,7 @@ static const struct cli_option verify_table[] = {
 	OPTION("pcrs", pcrs, CLI_STRING, "FILE", "PCR values of a TPM quote"),
 	OPTION("ak", ak, CLI_STRING, "FILE", "key that signs TPM quotes"),
 	OPTION("ak-cert", ak_cert, CLI_STRING, "FILE", "its certificate"),
+	OPTION("ek-cert", ek_cert, CLI_STRING, "FILE", "certificate of the TPM's endorsement key"),
 	OPTION("quote", quote, CLI_STRING, "FILE", "TPM quote beside an HCL report"),
 	OPTION("td-quote", td_quote, CLI_STRING, "FILE", "TD quote beside an HCL report"),
 	OPTION("vcek", vcek, CLI_STRING, "FILE", "VCEK beside an HCL report"),
@@ -101,6 +102,7 @@ static const struct {
 	{ "pcrs", offsetof(struct verify_options, pcrs) },
 	{ "ak", offsetof(struct verify_options, ak) },
 	{ "ak-cert", offsetof(struct verify_options, ak_cert) },
+	{ "ek-cert", offsetof(struct verify_options, ek_cert) },
 	{ "quote", offsetof(struct verify_options, quote) },
 	{ "td-quote", offsetof(struct verify_options, td_quote) },
 	{ "vcek", offsetof(struct verify_options, vcek) },

@@ -107,6 +107,28 @@ static bool wait_for_host(const struct job *j, const char *host)
 	return true;
 }
 
+static int64_t monotonic_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Servers count requests: a dozen at once is what they refuse. */
+static void keep_pace(const struct job *j, const char *host)
+{
+	struct fetch_pace *p = j->c->pace;
+
+	if (!p)
+		return;
+	int64_t left = p->last_ms + j->c->interval_ms - monotonic_ms();
+	if (left > 0 && str_equal(p->host, host))
+		wait_ms(j, (unsigned)left);
+	(void)snprintf(p->host, sizeof(p->host), "%s", host);
+	p->last_ms = monotonic_ms();
+}
+
 static RESULT attempt(
 	struct job *j, const char *url, const char *host, unsigned i, struct http_response *ret)
 {
@@ -118,6 +140,7 @@ static RESULT attempt(
 		wait_ms(j, backoff_ms(i - 1));
 	if (!wait_for_host(j, host))
 		return err_new(ERR_PEER, "%s wants to be asked later", host);
+	keep_pace(j, host);
 	TRY(http_do(j->http, &q, ret));
 	if (is_later(ret->status))
 		TRY(cstore_set_host(j->store, host, j->c->now + retry_after(ret)));

@@ -3,6 +3,7 @@
 #include "tdx/tdx.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include <base/encode.h>
 #include <tee/needs.h>
@@ -19,10 +20,38 @@ static bool brings_vek(const struct x509_list *certs)
 	return false;
 }
 
+static enum snp_product product_of(const char *name)
+{
+	for (enum snp_product p = SNP_MILAN; p <= SNP_TURIN; p++)
+		if (strcasecmp(snp_product_name(p), name) == 0)
+			return p;
+	return SNP_UNKNOWN;
+}
+
+RESULT tee_vcek_query(const struct tee_vcek *v, char to[static NEEDS_QUERY_MAX])
+{
+	enum snp_product product = product_of(v->product);
+	size_t want = product == SNP_TURIN ? TURIN_HWID : SNP_CHIP_ID_SIZE;
+	char hwid[2 * SNP_CHIP_ID_SIZE + 1], fmc[16] = "";
+
+	if (product == SNP_UNKNOWN)
+		return err_new(
+			ERR_USAGE, "product '%.32s': known are Milan, Genoa, Turin", v->product);
+	if (v->chip_id.n != want)
+		return err_new(ERR_USAGE, "chip id of %zu bytes: %s has %zu", v->chip_id.n,
+			snp_product_name(product), want);
+	hex_to(v->chip_id, hwid);
+	if (product == SNP_TURIN)
+		(void)snprintf(fmc, sizeof(fmc), "fmcSPL=%02u&", v->fmc);
+	(void)snprintf(to, NEEDS_QUERY_MAX,
+		"%s/%s?%sblSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u",
+		snp_product_name(product), hwid, fmc, v->bootloader, v->tee, v->snp, v->microcode);
+	return OK;
+}
+
 static RESULT snp_needs(const struct tee_verify_input *in, struct tee_needs *n)
 {
 	AUTO(snp_evidence_done) struct snp_evidence e = { 0 };
-	char hwid[2 * SNP_CHIP_ID_SIZE + 1], fmc[16] = "";
 	struct snp_report r;
 
 	TRY(in->evidence ? snp_evidence_json(in->evidence, NULL, &e)
@@ -36,13 +65,17 @@ static RESULT snp_needs(const struct tee_verify_input *in, struct tee_needs *n)
 		return OK;
 	bool turin = r.product == SNP_TURIN;
 	const struct snp_tcb *t = &r.reported_tcb;
-	hex_to(bytes_of(r.chip_id, turin ? TURIN_HWID : SNP_CHIP_ID_SIZE), hwid);
-	if (turin)
-		(void)snprintf(fmc, sizeof(fmc), "fmcSPL=%02u&", t->fmc);
-	(void)snprintf(n->vcek, sizeof(n->vcek),
-		"%s/%s?%sblSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u", n->amd_product, hwid,
-		fmc, t->bootloader, t->tee, t->snp, t->microcode);
-	return OK;
+	return tee_vcek_query(
+		&(struct tee_vcek){
+			.product = n->amd_product,
+			.chip_id = bytes_of(r.chip_id, turin ? TURIN_HWID : SNP_CHIP_ID_SIZE),
+			.fmc = t->fmc,
+			.bootloader = t->bootloader,
+			.tee = t->tee,
+			.snp = t->snp,
+			.microcode = t->microcode,
+		},
+		n->vcek);
 }
 
 static RESULT fmspc_of(const struct x509_list *certs, struct tee_needs *n)

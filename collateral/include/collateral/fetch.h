@@ -7,6 +7,12 @@
 #include <collateral/store.h>
 #include <net/http_client.h>
 
+/* When the last server was asked, for fetch_config.interval_ms. All zero at first. */
+struct fetch_pace {
+	char host[256];
+	int64_t last_ms;
+};
+
 struct fetch_config {
 	const char *kds_url;	  /* https://kdsintf.amd.com */
 	const char *pcs_url;	  /* https://api.trustedservices.intel.com, or a PCCS */
@@ -15,6 +21,9 @@ struct fetch_config {
 	int64_t refresh_after_s;  /* younger objects are not fetched again */
 	int64_t now;
 	unsigned retries; /* of one address; 0: 3 */
+	/* Least time between two requests to one host, kept over calls in *pace (NULL: none). */
+	unsigned interval_ms;
+	struct fetch_pace *pace;
 	/* Told about each address: what became of it. May be NULL. */
 	void (*progress)(void *arg, const char *url, const char *outcome);
 	void *progress_arg;

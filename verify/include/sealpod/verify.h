@@ -62,7 +62,7 @@ SEALPOD_API enum sealpod_status sealpod_verify_set(
  * again. root: takes the place of the vendor roots built in; may be given again. simulated-root:
  * root of simulated platforms, whose claims then say so. init-data: the document whose digest was
  * bound. reference: reference values. policy: see docs/verify.md. Beside the evidence of some
- * platforms: event-log, signature, pcrs, ak, ak-cert, quote, td-quote, vcek, se-header,
+ * platforms: event-log, signature, pcrs, ak, ak-cert, ek-cert, quote, td-quote, vcek, se-header,
  * request-key, se-key, tik, certificates.
  */
 SEALPOD_API enum sealpod_status sealpod_verify_bytes(
