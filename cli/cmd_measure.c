@@ -107,6 +107,20 @@ COMMAND(cmd_sev, "sev", "launch digest of an SEV guest", sev_table, measure_sev_
 COMMAND(cmd_tdx, "tdx", "MRTD of a TDX guest", tdx_table, measure_tdx_run);
 COMMAND(cmd_vtpm, "vtpm", "PCRs of a guest of platform vtpm", vtpm_table, measure_vtpm_run);
 
+static const struct cli_option se_table[] = { EXPLAIN, { 0 } };
+static const struct cli_command cmd_se = {
+	.name = "se",
+	.summary = "what attestation says of a Secure Execution image",
+	.operands = "IMAGE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.options = se_table,
+	.options_size = sizeof(struct measure_options),
+	.run = measure_se_run,
+	.notes = "IMAGE is a whole image, whose components are compared with its header, or a "
+		 "header.",
+};
+
 static const struct cli_command cmd_measure_initdata = {
 	.name = "initdata",
 	.summary = "what initdata becomes in each platform's register",
@@ -129,7 +143,7 @@ static const struct cli_command cmd_diff = {
 };
 
 static const struct cli_command *const commands[] = { &cmd_snp, &cmd_sev_es, &cmd_sev, &cmd_tdx,
-	&cmd_vtpm, &cmd_measure_initdata, &cmd_measure_id_block, &cmd_diff, NULL };
+	&cmd_se, &cmd_vtpm, &cmd_measure_initdata, &cmd_measure_id_block, &cmd_diff, NULL };
 
 const struct cli_command cmd_measure = {
 	.name = "measure",

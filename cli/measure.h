@@ -6,7 +6,8 @@
 #include <measured-boot/launch.h>
 
 enum {
-	MEASURE_VALUES_MAX = 24,
+	MEASURE_NAME_MAX = 32,
+	MEASURE_VALUES_MAX = 128,
 	MEASURE_INPUTS_MAX = 24,
 	MEASURE_OPEN_MAX = 8,
 	MEASURE_STEPS_MAX = 256 * 1024,
@@ -15,7 +16,7 @@ enum {
 };
 
 struct measure_value {
-	const char *name; /* "measurement", "mr_td", "pcr4" */
+	char name[MEASURE_NAME_MAX]; /* "measurement", "mr_td", "pcr4" */
 	struct digest_value v;
 };
 
@@ -96,6 +97,7 @@ RESULT measure_snp_run(const void *options, const struct cli_args *args, int *re
 RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int *ret_exit);
 RESULT measure_sev_run(const void *options, const struct cli_args *args, int *ret_exit);
 RESULT measure_tdx_run(const void *options, const struct cli_args *args, int *ret_exit);
+RESULT measure_se_run(const void *options, const struct cli_args *args, int *ret_exit);
 RESULT measure_vtpm_run(const void *options, const struct cli_args *args, int *ret_exit);
 RESULT measure_initdata_run(const void *options, const struct cli_args *args, int *ret_exit);
 RESULT measure_diff_run(const void *options, const struct cli_args *args, int *ret_exit);

@@ -19,7 +19,9 @@ RESULT measure_add_value(struct measure_doc *d, const char *name, const struct d
 {
 	if (d->n_values == MEASURE_VALUES_MAX)
 		return err_new(ERR_LIMIT, "values of a measurement");
-	d->values[d->n_values++] = (struct measure_value){ .name = name, .v = *v };
+	struct measure_value *to = &d->values[d->n_values++];
+	to->v = *v;
+	(void)snprintf(to->name, sizeof(to->name), "%s", name);
 	return OK;
 }
 
