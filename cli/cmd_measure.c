@@ -50,10 +50,14 @@ static const struct cli_option snp_table[] = {
 	{ 0 },
 };
 
-static const struct cli_option sev_es_table[] = { FIRMWARE, KERNEL, INITRD, APPEND, CPU, EXPLAIN,
-	{ 0 } };
+#define INITDATA_BOUND                                                                             \
+	FILE_ROW("initdata", initdata, "initdata, bound by the end of the command line")
 
-static const struct cli_option sev_table[] = { FIRMWARE, KERNEL, INITRD, APPEND, EXPLAIN, { 0 } };
+static const struct cli_option sev_es_table[] = { FIRMWARE, KERNEL, INITRD, APPEND, CPU,
+	INITDATA_BOUND, EXPLAIN, { 0 } };
+
+static const struct cli_option sev_table[] = { FIRMWARE, KERNEL, INITRD, APPEND, INITDATA_BOUND,
+	EXPLAIN, { 0 } };
 
 static const struct cli_option tdx_table[] = {
 	FIRMWARE,

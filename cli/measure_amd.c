@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include <base/encode.h>
+#include <measured-boot/initdata.h>
 #include <measured-boot/linux_boot.h>
 
 struct amd {
@@ -12,12 +13,14 @@ struct amd {
 	struct launch_log log;
 	struct launch_machine machine;
 	uint8_t firmware_digest[DIGEST_SHA384_SIZE];
+	char *append; /* the command line with initdata bound by it */
 };
 
 static void amd_done(struct amd *a)
 {
 	measure_doc_done(&a->doc);
 	measure_files_done(&a->files);
+	free(a->append);
 }
 
 static RESULT read_cpu(struct amd *a, const struct measure_options *o)
@@ -55,12 +58,36 @@ static RESULT read_kernel(struct amd *a, const struct measure_options *o)
 	}
 	TRY(measure_read(&a->doc, "kernel", o->kernel, LINUX_KERNEL_MAX, &f->kernel));
 	TRY(measure_read(&a->doc, "initrd", o->initrd, MEASURE_INITRD_MAX, &f->initrd));
-	TRY(measure_add_text(&a->doc, "append", o->append ? o->append : ""));
+	TRY(str_dup(o->append ? o->append : "", &a->append));
 	a->kernel = (struct launch_kernel){ .kernel = buf_bytes(&f->kernel),
 		.initrd = buf_bytes(&f->initrd),
-		.append = o->append };
+		.append = a->append };
 	a->machine.kernel = &a->kernel;
 	return OK;
+}
+
+/* Launches without a field for initdata measure its digest in the command line. */
+static RESULT append_initdata(struct amd *a, const struct measure_options *o)
+{
+	struct digest_value d = { 0 };
+	char *bound = NULL;
+
+	if (!o->initdata)
+		return OK;
+	if (!o->kernel)
+		return err_new(ERR_USAGE,
+			"--initdata needs --kernel: it is bound by the command line that is "
+			"measured");
+	TRY(measure_initdata_digest(&a->doc, o->initdata, &d));
+	TRY(initdata_append(a->append, &d, &bound));
+	free(a->append);
+	a->kernel.append = a->append = bound;
+	return OK;
+}
+
+static RESULT note_append(struct amd *a)
+{
+	return a->append ? measure_add_text(&a->doc, "append", a->append) : OK;
 }
 
 static RESULT read_svsm(struct amd *a, const struct measure_options *o)
@@ -103,6 +130,7 @@ RESULT measure_snp_run(const void *options, const struct cli_args *args, int *re
 
 	(void)ret_exit;
 	TRY(read_inputs(&a, o));
+	TRY(note_append(&a));
 	TRY(read_cpu(&a, o));
 	TRY(read_firmware_digest(&a, o));
 	TRY(read_svsm(&a, o));
@@ -122,6 +150,8 @@ RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int 
 
 	(void)ret_exit;
 	TRY(read_inputs(&a, o));
+	TRY(append_initdata(&a, o));
+	TRY(note_append(&a));
 	TRY(read_cpu(&a, o));
 	TRY(launch_sev_es_digest(&a.machine, &d));
 	TRY(measure_add_value(&a.doc, "launch_digest", &d));
@@ -136,6 +166,8 @@ RESULT measure_sev_run(const void *options, const struct cli_args *args, int *re
 
 	(void)ret_exit;
 	TRY(read_inputs(&a, o));
+	TRY(append_initdata(&a, o));
+	TRY(note_append(&a));
 	TRY(launch_sev_digest(&a.machine, &d));
 	TRY(measure_add_value(&a.doc, "launch_digest", &d));
 	return measure_print(&a.doc, args->json);

@@ -64,6 +64,11 @@ snp --explain >text
 grep -q 'NORMAL firmware, 16 pages' text || fail 'pages are not shown in ranges'
 [ "$(snp --initdata initdata --json | jq -r .values.host_data)" = "$(sha256sum initdata | cut -d' ' -f1)" ] || fail 'host data'
 
+sev() { measure sev --firmware fw --kernel kernel "$@" --json | jq -r .values.launch_digest; }
+[ "$(sev --append a --initdata initdata)" = "$(sev --append "a sealpod.initdata=sha256:$(sha256sum initdata | cut -d' ' -f1)")" ] ||
+	fail 'initdata in the command line'
+exits 2 '--initdata needs --kernel' "$sealpod" measure sev-es --firmware fw --initdata initdata
+
 # What differs is named: an input, a number of processors, nothing.
 snp --explain --json >same
 exits 0 'equal' "$sealpod" measure diff a same

@@ -63,6 +63,12 @@ exits 2 'is enough' check image --header-key header.key --host-key other.key
 
 check image --header-out header >/dev/null
 "$sealpod" inspect header | grep -q 'page list digest' || fail 'the header alone'
+# The values that a broker compares are those of the image, and of its header alone.
+"$sealpod" measure se image --json >measured
+[ "$(jq -r '.values | .se_tag + .pld + .ald + .tld + .se_image_phkh' measured)" = \
+	"$(check image --json | jq -r '.tag + .pld + .ald + .tld + .image_phkh[0]')" ] || fail 'measure se'
+"$sealpod" measure se header --json | jq -e --slurpfile m measured '.values == $m[0].values' >/dev/null || fail 'measure se of the header'
+exits 2 'no Secure Execution header' "$sealpod" measure se kernel
 # Images are larger than evidence.
 "$sealpod" image se-build --kernel kernel --initrd large --stage3a stage3a --stage3b stage3b -k "$certs/host.crt" "${trust[@]}" -o large-image >/dev/null
 "$sealpod" inspect large-image | grep -q stage3b || fail 'inspect of a large image'
@@ -105,6 +111,7 @@ grep -q '"hosts_verified":false' out || fail '--no-verify is not visible'
 cp image changed
 printf '\377' | dd of=changed bs=1 seek=$((0x20000)) conv=notrunc status=none
 exits 1 'page list digest' check changed
+exits 1 'page list digest' "$sealpod" measure se changed
 exits 3 'S390EP' "$sealpod" image se-build -k "$certs/host.crt" "${trust[@]}" --kernel initrd --stage3a stage3a --stage3b stage3b -o no
 head -c 100000 image >image-cut
 exits 3 'parameter block' check image-cut
