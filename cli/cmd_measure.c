@@ -21,6 +21,7 @@
 #define INITRD	 FILE_ROW("initrd", initrd, "its initrd")
 #define APPEND	 ROW("append", append, CLI_STRING, .value = "TEXT", .help = "its command line")
 #define INITDATA FILE_ROW("initdata", initdata, "initdata: also print the register that holds it")
+#define POD	 FILE_ROW("pod", pod, "Kubernetes pod (YAML): its processors, memory and initdata")
 #define EXPLAIN                                                                                    \
 	ROW("explain", explain, CLI_FLAG,                                                          \
 		.help = "print every input and every step of the measurement")
@@ -46,6 +47,7 @@ static const struct cli_option snp_table[] = {
 	FILE_ROW("svsm", svsm, "SVSM image below the firmware"),
 	NUMBER_ROW("vars-size", vars_size, UINT32_MAX, "bytes between SVSM and firmware (0)"),
 	INITDATA,
+	POD,
 	EXPLAIN,
 	{ 0 },
 };
@@ -54,10 +56,10 @@ static const struct cli_option snp_table[] = {
 	FILE_ROW("initdata", initdata, "initdata, bound by the end of the command line")
 
 static const struct cli_option sev_es_table[] = { FIRMWARE, KERNEL, INITRD, APPEND, CPU,
-	INITDATA_BOUND, EXPLAIN, { 0 } };
+	INITDATA_BOUND, POD, EXPLAIN, { 0 } };
 
 static const struct cli_option sev_table[] = { FIRMWARE, KERNEL, INITRD, APPEND, INITDATA_BOUND,
-	EXPLAIN, { 0 } };
+	POD, EXPLAIN, { 0 } };
 
 static const struct cli_option tdx_table[] = {
 	FIRMWARE,
@@ -75,6 +77,7 @@ static const struct cli_option tdx_table[] = {
 	ROW("order", order, CLI_CHOICE, .choices = "single-pass|two-pass",
 		.help = "how the VMM orders pages (single-pass)"),
 	INITDATA,
+	POD,
 	EXPLAIN,
 	{ 0 },
 };
@@ -93,6 +96,7 @@ static const struct cli_option vtpm_table[] = {
 	ROW("bank", bank, CLI_CHOICE, .choices = "sha1|sha256|sha384|sha512",
 		.help = "bank of the TPM (sha256)"),
 	INITDATA,
+	POD,
 	EXPLAIN,
 	{ 0 },
 };

@@ -59,6 +59,13 @@ RESULT measure_add_number(struct measure_doc *d, const char *name, uint64_t v);
 RESULT measure_add_file(
 	struct measure_doc *d, const char *name, const char *path, struct bytes contents);
 RESULT measure_add_step(struct measure_doc *d, const struct measure_step *s);
+/* An event that a register is extended with. `what` and `input` outlive the document. */
+struct measure_event {
+	const char *register_of, *what, *input;
+	uint32_t number, type; /* of the register; enum event_type or EV_EFI_... */
+	const struct digest_value *digest, *after;
+};
+RESULT measure_add_event(struct measure_doc *d, const struct measure_event *e);
 /* For struct launch_log; arg is the document. */
 RESULT measure_launch_step(void *arg, const struct launch_step *s);
 
@@ -77,9 +84,19 @@ struct measure_options {
 	const char *firmware, *firmware_version, *kernel, *initrd, *append, *initdata;
 	const char *vmm, *cpu_model, *cpu_signature, *guest_features, *svsm, *order, *bank;
 	const char *firmware_digest, *machine, *kernel_header, *event_log, *acpi;
+	const char *pod;
+	const char *initdata_text; /* of a pod's annotation, unless there is a file */
 	uint64_t vcpus, memory, vars_size;
 	bool explain, debug;
 };
+
+/* A pod's manifest, whose text options borrow. */
+struct measure_pod {
+	struct json *documents;
+};
+void measure_pod_done(struct measure_pod *p);
+/* --pod: number of processors, memory and initdata where no option of their own is given. */
+RESULT measure_pod_apply(struct measure_doc *d, struct measure_options *o, struct measure_pod *p);
 
 /* An option's number, decimal or 0x; ERR_USAGE. */
 RESULT measure_parse_number(const char *option, const char *text, uint64_t max, uint64_t *ret_v);
@@ -92,6 +109,9 @@ RESULT measure_bind_initdata(
 /* The digest of the document in a file of any form. */
 RESULT measure_initdata_digest(
 	struct measure_doc *d, const char *path, struct digest_value *ret_digest);
+/* That of --initdata, else of the pod; n = 0: there is none. */
+RESULT measure_options_initdata(
+	struct measure_doc *d, const struct measure_options *o, struct digest_value *ret_digest);
 
 RESULT measure_snp_run(const void *options, const struct cli_args *args, int *ret_exit);
 RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int *ret_exit);

@@ -13,6 +13,8 @@ struct amd {
 	struct launch_log log;
 	struct launch_machine machine;
 	uint8_t firmware_digest[DIGEST_SHA384_SIZE];
+	struct measure_options options; /* as given, and as the pod says */
+	struct measure_pod pod;
 	char *append; /* the command line with initdata bound by it */
 };
 
@@ -20,6 +22,7 @@ static void amd_done(struct amd *a)
 {
 	measure_doc_done(&a->doc);
 	measure_files_done(&a->files);
+	measure_pod_done(&a->pod);
 	free(a->append);
 }
 
@@ -72,13 +75,13 @@ static RESULT append_initdata(struct amd *a, const struct measure_options *o)
 	struct digest_value d = { 0 };
 	char *bound = NULL;
 
-	if (!o->initdata)
+	TRY(measure_options_initdata(&a->doc, o, &d));
+	if (d.n == 0)
 		return OK;
 	if (!o->kernel)
 		return err_new(ERR_USAGE,
 			"--initdata needs --kernel: it is bound by the command line that is "
 			"measured");
-	TRY(measure_initdata_digest(&a->doc, o->initdata, &d));
 	TRY(initdata_append(a->append, &d, &bound));
 	free(a->append);
 	a->kernel.append = a->append = bound;
@@ -102,8 +105,11 @@ static RESULT read_svsm(struct amd *a, const struct measure_options *o)
 	return OK;
 }
 
-static RESULT read_inputs(struct amd *a, const struct measure_options *o)
+static RESULT read_inputs(struct amd *a)
 {
+	const struct measure_options *o = &a->options;
+
+	TRY(measure_pod_apply(&a->doc, &a->options, &a->pod));
 	a->doc.explain = o->explain;
 	a->log = (struct launch_log){ .step = measure_launch_step, .arg = &a->doc };
 	a->machine.log = o->explain ? &a->log : NULL;
@@ -124,12 +130,14 @@ static RESULT read_firmware_digest(struct amd *a, const struct measure_options *
 
 RESULT measure_snp_run(const void *options, const struct cli_args *args, int *ret_exit)
 {
-	const struct measure_options *o = options;
-	AUTO(amd_done) struct amd a = { .doc = { .platform = "snp" } };
+	AUTO(amd_done)
+	struct amd a = { .options = *(const struct measure_options *)options,
+		.doc = { .platform = "snp" } };
+	const struct measure_options *o = &a.options;
 	struct digest_value d = { 0 };
 
 	(void)ret_exit;
-	TRY(read_inputs(&a, o));
+	TRY(read_inputs(&a));
 	TRY(note_append(&a));
 	TRY(read_cpu(&a, o));
 	TRY(read_firmware_digest(&a, o));
@@ -144,12 +152,14 @@ RESULT measure_snp_run(const void *options, const struct cli_args *args, int *re
 
 RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int *ret_exit)
 {
-	const struct measure_options *o = options;
-	AUTO(amd_done) struct amd a = { .doc = { .platform = "sev-es" } };
+	AUTO(amd_done)
+	struct amd a = { .options = *(const struct measure_options *)options,
+		.doc = { .platform = "sev-es" } };
+	const struct measure_options *o = &a.options;
 	struct digest_value d = { 0 };
 
 	(void)ret_exit;
-	TRY(read_inputs(&a, o));
+	TRY(read_inputs(&a));
 	TRY(append_initdata(&a, o));
 	TRY(note_append(&a));
 	TRY(read_cpu(&a, o));
@@ -160,12 +170,14 @@ RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int 
 
 RESULT measure_sev_run(const void *options, const struct cli_args *args, int *ret_exit)
 {
-	const struct measure_options *o = options;
-	AUTO(amd_done) struct amd a = { .doc = { .platform = "sev" } };
+	AUTO(amd_done)
+	struct amd a = { .options = *(const struct measure_options *)options,
+		.doc = { .platform = "sev" } };
+	const struct measure_options *o = &a.options;
 	struct digest_value d = { 0 };
 
 	(void)ret_exit;
-	TRY(read_inputs(&a, o));
+	TRY(read_inputs(&a));
 	TRY(append_initdata(&a, o));
 	TRY(note_append(&a));
 	TRY(launch_sev_digest(&a.machine, &d));

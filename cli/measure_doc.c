@@ -4,6 +4,7 @@
 
 #include <base/encode.h>
 #include <base/file.h>
+#include <tee/eventlog.h>
 
 void measure_doc_done(struct measure_doc *d)
 {
@@ -88,6 +89,19 @@ RESULT measure_add_step(struct measure_doc *d, const struct measure_step *s)
 	}
 	d->steps[d->n_steps++] = *s;
 	return OK;
+}
+
+RESULT measure_add_event(struct measure_doc *d, const struct measure_event *e)
+{
+	const struct measure_step step = { .register_of = e->register_of,
+		.pcr = e->number,
+		.s = { .what = e->what,
+			.input = e->input,
+			.type = event_type_name(e->type),
+			.contents = *e->digest,
+			.after = *e->after } };
+
+	return measure_add_step(d, &step);
 }
 
 RESULT measure_launch_step(void *arg, const struct launch_step *s)

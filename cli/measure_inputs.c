@@ -5,6 +5,7 @@
 
 #include <base/file.h>
 #include <measured-boot/initdata.h>
+#include <runtime/pod_size.h>
 #include <tee/tee.h>
 
 enum {
@@ -58,14 +59,56 @@ RESULT measure_initdata_digest(
 	return initdata_digest(buf_bytes(&toml), ret_digest);
 }
 
+static RESULT text_digest(struct measure_doc *d, const char *text, struct digest_value *ret)
+{
+	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
+
+	TRY(initdata_annotation_parse(bytes_str(text), &toml));
+	TRY(measure_add_file(d, "initdata", "cc_init_data", buf_bytes(&toml)));
+	return initdata_digest(buf_bytes(&toml), ret);
+}
+
+RESULT measure_options_initdata(
+	struct measure_doc *d, const struct measure_options *o, struct digest_value *ret_digest)
+{
+	if (o->initdata)
+		return measure_initdata_digest(d, o->initdata, ret_digest);
+	return o->initdata_text ? text_digest(d, o->initdata_text, ret_digest) : OK;
+}
+
+void measure_pod_done(struct measure_pod *p)
+{
+	json_freep(&p->documents);
+}
+
+RESULT measure_pod_apply(struct measure_doc *d, struct measure_options *o, struct measure_pod *p)
+{
+	AUTO(buf_done) struct buf yaml = BUF_INIT(POD_YAML_MAX);
+	struct pod_size size = { 0 };
+
+	if (!o->pod)
+		return OK;
+	TRY(file_read(o->pod, &yaml));
+	TRY(measure_add_file(d, "pod", o->pod, buf_bytes(&yaml)));
+	struct err e = pod_yaml_parse(buf_bytes(&yaml), &p->documents);
+	if (!failed(e))
+		e = pod_size_of(p->documents, &size);
+	if (failed(e))
+		return err_add(e, "%s", o->pod);
+	o->vcpus = o->vcpus ? o->vcpus : size.vcpus;
+	o->memory = o->memory ? o->memory : size.memory_mib;
+	o->initdata_text = o->initdata ? NULL : size.initdata;
+	return OK;
+}
+
 RESULT measure_bind_initdata(
 	struct measure_doc *d, const struct measure_options *o, const char *name, size_t size)
 {
 	struct digest_value own = { 0 }, fitted = { .n = size };
 
-	if (!o->initdata)
+	TRY(measure_options_initdata(d, o, &own));
+	if (own.n == 0)
 		return OK;
-	TRY(measure_initdata_digest(d, o->initdata, &own));
 	tee_fit_digest(digest_bytes(&own), fitted.v, size);
 	return measure_add_value(d, name, &fitted);
 }

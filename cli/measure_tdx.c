@@ -71,14 +71,9 @@ static RESULT add_steps(struct measure_doc *d, const struct td_boot *b)
 {
 	for (size_t i = 0; i < b->n_events; i++) {
 		const struct td_boot_event *e = &b->events[i];
-		struct measure_step s = { .register_of = "RTMR",
-			.pcr = e->rtmr,
-			.s = { .what = e->what,
-				.input = e->input,
-				.type = event_type_name(e->type),
-				.contents = e->digest,
-				.after = e->after } };
-		TRY(measure_add_step(d, &s));
+		const struct measure_event event = { "RTMR", e->what, e->input, e->rtmr, e->type,
+			&e->digest, &e->after };
+		TRY(measure_add_event(d, &event));
 	}
 	return OK;
 }
@@ -105,7 +100,7 @@ static RESULT add_boot(struct measure_doc *d, const struct measure_options *o,
 	struct td_boot_inputs in = { 0 };
 
 	if (!o->kernel && !o->event_log) {
-		if (o->memory || o->acpi)
+		if ((o->memory && !o->pod) || o->acpi)
 			return err_new(ERR_USAGE, "--memory and --acpi need --kernel or "
 						  "--event-log");
 		return OK;
@@ -121,15 +116,18 @@ static RESULT add_boot(struct measure_doc *d, const struct measure_options *o,
 
 RESULT measure_tdx_run(const void *options, const struct cli_args *args, int *ret_exit)
 {
-	const struct measure_options *o = options;
+	struct measure_options chosen = *(const struct measure_options *)options;
+	const struct measure_options *o = &chosen;
 	const char *order = o->order ? o->order : "single-pass";
 	AUTO(measure_doc_done) struct measure_doc d = { .platform = "tdx", .explain = o->explain };
 	AUTO(measure_files_done) struct measure_files f = { 0 };
+	AUTO(measure_pod_done) struct measure_pod pod = { 0 };
 	AUTO(td_boot_done) struct td_boot b = { 0 };
 	struct launch_log log = { .step = measure_launch_step, .arg = &d };
 	struct digest_value v = { 0 };
 
 	(void)ret_exit;
+	TRY(measure_pod_apply(&d, &chosen, &pod));
 	TRY(measure_read(&d, "firmware", o->firmware, OVMF_CODE_MAX, &f.firmware));
 	TRY(measure_add_text(&d, "order", order));
 	TRY(read_files(&d, o, &f));

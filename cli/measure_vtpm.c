@@ -38,14 +38,9 @@ static RESULT add_steps(struct measure_doc *d, const struct vtpm_boot *b)
 {
 	for (size_t i = 0; i < b->n_events; i++) {
 		const struct vtpm_boot_event *e = &b->events[i];
-		struct measure_step s = { .register_of = "PCR",
-			.pcr = e->pcr,
-			.s = { .what = e->what,
-				.input = e->input,
-				.type = event_type_name(e->type),
-				.contents = e->digest,
-				.after = e->after } };
-		TRY(measure_add_step(d, &s));
+		const struct measure_event event = { "PCR", e->what, e->input, e->pcr, e->type,
+			&e->digest, &e->after };
+		TRY(measure_add_event(d, &event));
 	}
 	return OK;
 }
@@ -58,35 +53,49 @@ static RESULT add_pcrs(struct measure_doc *d, const struct vtpm_boot *b)
 	return OK;
 }
 
+/* What is booted, without the files' contents. */
+static RESULT read_machine(
+	struct measure_doc *d, const struct measure_options *o, struct vtpm_boot_inputs *in)
+{
+	in->firmware_version = o->firmware_version;
+	in->append = o->append ? o->append : o->debug ? LINUX_CMDLINE_DEBUG : LINUX_CMDLINE_DEFAULT;
+	in->memory_mib = o->memory ? o->memory : VM_MEMORY_MIB;
+	in->cpus = o->vcpus ? (unsigned)o->vcpus : 1;
+	TRY(digest_alg_parse(o->bank ? o->bank : "sha256", &in->alg));
+	TRY(measure_add_text(d, "append", in->append));
+	TRY(measure_add_number(d, "vcpus", in->cpus));
+	return measure_add_number(d, "memory", in->memory_mib);
+}
+
+static RESULT read_firmware(
+	struct measure_doc *d, const struct measure_options *o, struct measure_files *f)
+{
+	AUTO(buf_done) struct buf path = BUF_INIT(PATH_MAX);
+
+	if (o->firmware)
+		return measure_read(d, "firmware", o->firmware, OVMF_CODE_MAX, &f->firmware);
+	TRY(host_firmware("", &vm_vtpm, &path));
+	return measure_read(d, "firmware", buf_cstr(&path), OVMF_CODE_MAX, &f->firmware);
+}
+
 RESULT measure_vtpm_run(const void *options, const struct cli_args *args, int *ret_exit)
 {
-	const struct measure_options *o = options;
-	AUTO(measure_doc_done) struct measure_doc d = { .platform = "vtpm", .explain = o->explain };
+	struct measure_options o = *(const struct measure_options *)options;
+	AUTO(measure_doc_done) struct measure_doc d = { .platform = "vtpm", .explain = o.explain };
 	AUTO(measure_files_done) struct measure_files f = { 0 };
-	AUTO(buf_done) struct buf firmware = BUF_INIT(PATH_MAX);
+	AUTO(measure_pod_done) struct measure_pod pod = { 0 };
 	AUTO(auto_free) struct vtpm_boot *b = calloc(1, sizeof(*b));
 	struct digest_value initdata = { 0 };
-	struct vtpm_boot_inputs in = { .firmware_version = o->firmware_version,
-		.append = o->append  ? o->append
-			  : o->debug ? LINUX_CMDLINE_DEBUG
-				     : LINUX_CMDLINE_DEFAULT,
-		.memory_mib = o->memory ? o->memory : VM_MEMORY_MIB,
-		.cpus = o->vcpus ? (unsigned)o->vcpus : 1 };
+	struct vtpm_boot_inputs in = { 0 };
 
 	(void)ret_exit;
 	if (!b)
 		return err_new(ERR_NOMEM, "events of a boot");
-	TRY(digest_alg_parse(o->bank ? o->bank : "sha256", &in.alg));
-	if (!o->firmware)
-		TRY(host_firmware("", &vm_vtpm, &firmware));
-	TRY(measure_read(&d, "firmware", o->firmware ? o->firmware : buf_cstr(&firmware),
-		OVMF_CODE_MAX, &f.firmware));
-	TRY(read_guest(&d, o, &f));
-	TRY(measure_add_text(&d, "append", in.append));
-	TRY(measure_add_number(&d, "vcpus", in.cpus));
-	TRY(measure_add_number(&d, "memory", in.memory_mib));
-	if (o->initdata)
-		TRY(measure_initdata_digest(&d, o->initdata, &initdata));
+	TRY(measure_pod_apply(&d, &o, &pod));
+	TRY(read_firmware(&d, &o, &f));
+	TRY(read_guest(&d, &o, &f));
+	TRY(read_machine(&d, &o, &in));
+	TRY(measure_options_initdata(&d, &o, &initdata));
 	in.firmware = buf_bytes(&f.firmware);
 	in.kernel = buf_bytes(&f.kernel);
 	in.initrd = buf_bytes(&f.initrd);

@@ -69,6 +69,27 @@ sev() { measure sev --firmware fw --kernel kernel "$@" --json | jq -r .values.la
 	fail 'initdata in the command line'
 exits 2 '--initdata needs --kernel' "$sealpod" measure sev-es --firmware fw --initdata initdata
 
+# A pod's limits and initdata are those of the options.
+cat >pod.yaml <<YAML
+apiVersion: v1
+kind: Pod
+metadata:
+  name: app
+  annotations:
+    io.katacontainers.config.hypervisor.cc_init_data: $(gzip -nc initdata | base64 -w 0)
+spec:
+  containers:
+  - name: app
+    image: example.org/app
+    resources:
+      limits: {cpu: 1500m, memory: 1Gi}
+YAML
+[ "$(snp --pod pod.yaml --json | jq -c .values)" = "$(snp --vcpus 3 --initdata initdata --json | jq -c .values)" ] || fail 'a pod'
+[ "$(snp --pod pod.yaml --vcpus 1 --json | jq -r .values.measurement)" = "$(jq -r .values.measurement a)" ] || fail 'options win over the pod'
+[ "$(sev --append a --pod pod.yaml)" = "$(sev --append a --initdata initdata)" ] || fail "a pod's initdata in the command line"
+exits 2 'no pod' "$sealpod" measure snp --firmware fw --pod initdata-json
+exits 3 'line' "$sealpod" measure snp --firmware fw --pod fw
+
 # What differs is named: an input, a number of processors, nothing.
 snp --explain --json >same
 exits 0 'equal' "$sealpod" measure diff a same
