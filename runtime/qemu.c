@@ -38,6 +38,15 @@ RESULT qemu_device(struct strv *argv, enum vm_arch arch, const char *name, const
 	return qemu_optionf(argv, "-device", "%s-%s,%s", name, vm_arch_info(arch)->bus, options);
 }
 
+RESULT qemu_protected(
+	struct strv *argv, const struct vm_config *c, const char *object, const char *backend)
+{
+	TRY(qemu_option(argv, "-object", object));
+	TRY(qemu_optionf(argv, "-object", "memory-backend-%s,id=ram,size=%lluM", backend,
+		(unsigned long long)c->memory_mib));
+	return qemu_option(argv, "-bios", c->firmware);
+}
+
 RESULT qemu_escape(const char *value, char **ret_text)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(2 * strlen(value) + 1);

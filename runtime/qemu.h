@@ -1,7 +1,7 @@
 /* Pieces of QEMU's command line. */
 #pragma once
 
-#include "runtime/vm_arch.h"
+#include "runtime/vm.h"
 
 #include <base/json.h>
 
@@ -12,5 +12,9 @@ PRINTF(3, 4) RESULT qemu_optionf(struct strv *argv, const char *option, const ch
 /* "-device NAME-BUS,OPTIONS" with the bus of the architecture. */
 PRINTF(4, 5)
 RESULT qemu_device(struct strv *argv, enum vm_arch arch, const char *name, const char *fmt, ...);
+/* A protected guest: QEMU's object for it, memory "ram" of a backend ("ram", "memfd,share=on") and
+ * a firmware image. */
+RESULT qemu_protected(
+	struct strv *argv, const struct vm_config *c, const char *object, const char *backend);
 /* A value inside a comma-separated list: each comma doubled. The caller frees. */
 RESULT qemu_escape(const char *value, char **ret_text);

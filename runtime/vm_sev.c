@@ -48,30 +48,22 @@ static RESULT sev_argv(const struct vm_platform *p, const struct vm_config *c, s
 		argv, "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=%s", firmware);
 }
 
+/* What both generations have in common. */
+#define SEV_ROW                                                                                    \
+	.archs = 1u << VM_ARCH_X86_64, .firmware = VM_FIRMWARE_IMAGE, .hardware = true,            \
+	.initdata_append = true, .options = VM_POLICY | VM_SESSION | VM_CPU_MODEL,                 \
+	.cpu_model = "EPYC-v3", .machine = ",confidential-guest-support=sev", .argv = sev_argv
+
 const struct vm_platform vm_sev = {
+	SEV_ROW,
 	.name = "sev",
-	.archs = 1u << VM_ARCH_X86_64,
-	.firmware = VM_FIRMWARE_IMAGE,
-	.hardware = true,
-	.initdata_append = true,
-	.options = VM_POLICY | VM_SESSION | VM_CPU_MODEL,
-	.cpu_model = "EPYC-v3",
-	.machine = ",confidential-guest-support=sev",
 	.policy = SEV_NODBG | SEV_NOKS | SEV_NOSEND,
 	.policy_must_not = SEV_ES,
-	.argv = sev_argv,
 };
 
 const struct vm_platform vm_sev_es = {
+	SEV_ROW,
 	.name = "sev-es",
-	.archs = 1u << VM_ARCH_X86_64,
-	.firmware = VM_FIRMWARE_IMAGE,
-	.hardware = true,
-	.initdata_append = true,
-	.options = VM_POLICY | VM_SESSION | VM_CPU_MODEL,
-	.cpu_model = "EPYC-v3",
-	.machine = ",confidential-guest-support=sev",
 	.policy = SEV_NODBG | SEV_NOKS | SEV_ES | SEV_NOSEND,
 	.policy_must = SEV_ES,
-	.argv = sev_argv,
 };

@@ -37,11 +37,8 @@ static RESULT snp_argv(const struct vm_platform *p, const struct vm_config *c, s
 	AUTO(buf_done) struct buf object = BUF_INIT(2 * ID_AUTH_SIZE);
 
 	TRY(snp_object(v, v->has_policy ? v->policy : p->policy, &object));
-	TRY(qemu_option(argv, "-object", buf_cstr(&object)));
 	/* Pages the guest shares with the host must be a file's. */
-	TRY(qemu_optionf(argv, "-object", "memory-backend-memfd,id=ram,size=%lluM,share=on",
-		(unsigned long long)c->memory_mib));
-	return qemu_option(argv, "-bios", c->firmware);
+	return qemu_protected(argv, c, buf_cstr(&object), "memfd,share=on");
 }
 
 const struct vm_platform vm_snp = {

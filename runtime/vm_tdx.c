@@ -73,10 +73,7 @@ static RESULT tdx_argv(const struct vm_platform *p, const struct vm_config *c, s
 
 	(void)p;
 	TRY(tdx_object(&c->protection, &object));
-	TRY(qemu_option(argv, "-object", buf_cstr(&object)));
-	TRY(qemu_optionf(argv, "-object", "memory-backend-ram,id=ram,size=%lluM",
-		(unsigned long long)c->memory_mib));
-	return qemu_option(argv, "-bios", c->firmware);
+	return qemu_protected(argv, c, buf_cstr(&object), "ram");
 }
 
 const struct vm_platform vm_tdx = {

@@ -36,9 +36,9 @@ static void test_snp(void **state)
 		HARDWARE(",kernel-irqchip=split,confidential-guest-support=snp,memory-backend=ram",
 			AMD_CPU("EPYC-v4")),
 		"-object",
-		"sev-snp-guest,id=snp,cbitpos=51,reduced-phys-bits=1,kernel-hashes=on,"
-		"policy=0x30000,host-data=ERERERERERERERERERERERERERERERERERERERERERE=",
-		"-object", "memory-backend-memfd,id=ram,size=2048M,share=on", "-bios", "/fw/a,b.fd",
+		("sev-snp-guest,id=snp,cbitpos=51,reduced-phys-bits=1,kernel-hashes=on,"
+		 "policy=0x30000,host-data=ERERERERERERERERERERERERERERERERERERERERERE="),
+		"-object", "memory-backend-memfd,share=on,id=ram,size=2048M", "-bios", "/fw/a,b.fd",
 		BOOT, PORTS };
 	struct vm_config c = on_kvm();
 
@@ -54,10 +54,10 @@ static void test_snp_options(void **state)
 		HARDWARE(",kernel-irqchip=split,confidential-guest-support=snp,memory-backend=ram",
 			AMD_CPU("EPYC-Milan-v2")),
 		"-object",
-		"sev-snp-guest,id=snp,cbitpos=47,reduced-phys-bits=5,kernel-hashes=on,"
-		"policy=0x20000,host-data=IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI=,"
-		"id-block=QQ==,id-auth=Qg==,author-key-enabled=on",
-		"-object", "memory-backend-memfd,id=ram,size=2048M,share=on", "-bios", "/fw/a,b.fd",
+		("sev-snp-guest,id=snp,cbitpos=47,reduced-phys-bits=5,kernel-hashes=on,"
+		 "policy=0x20000,host-data=IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI=,"
+		 "id-block=QQ==,id-auth=Qg==,author-key-enabled=on"),
+		"-object", "memory-backend-memfd,share=on,id=ram,size=2048M", "-bios", "/fw/a,b.fd",
 		BOOT, PORTS };
 	struct vm_config c = on_kvm();
 	struct vm_protection *p = &c.protection;
@@ -91,8 +91,8 @@ static void test_sev_es(void **state)
 {
 	static const char *const want[] = { HEAD,
 		HARDWARE(",confidential-guest-support=sev", AMD_CPU("EPYC-Rome")), "-object",
-		"sev-guest,id=sev,cbitpos=51,reduced-phys-bits=1,kernel-hashes=on,policy=0x5,"
-		"dh-cert-file=/o/godh,,.b64,session-file=/o/session.b64",
+		("sev-guest,id=sev,cbitpos=51,reduced-phys-bits=1,kernel-hashes=on,policy=0x5,"
+		 "dh-cert-file=/o/godh,,.b64,session-file=/o/session.b64"),
 		"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/fw/a,,b.fd", BOOT, PORTS };
 	struct vm_config c = on_kvm();
 
@@ -111,10 +111,10 @@ static void test_tdx(void **state)
 		HARDWARE(",kernel-irqchip=split,confidential-guest-support=tdx,memory-backend=ram",
 			"host,pmu=off"),
 		"-object",
-		"{\"qom-type\":\"tdx-guest\",\"id\":\"tdx\",\"sept-ve-disable\":true,"
-		"\"mrconfigid\":\"EREREREREREREREREREREREREREREREREREREREREREA"
-		"AAAAAAAAAAAAAAAAAAAA\",\"quote-generation-socket\":"
-		"{\"type\":\"vsock\",\"cid\":\"2\",\"port\":\"4050\"}}",
+		("{\"qom-type\":\"tdx-guest\",\"id\":\"tdx\",\"sept-ve-disable\":true,"
+		 "\"mrconfigid\":\"EREREREREREREREREREREREREREREREREREREREREREA"
+		 "AAAAAAAAAAAAAAAAAAAA\",\"quote-generation-socket\":"
+		 "{\"type\":\"vsock\",\"cid\":\"2\",\"port\":\"4050\"}}"),
 		"-object", "memory-backend-ram,id=ram,size=2048M", "-bios", "/fw/a,b.fd", BOOT,
 		PORTS };
 	struct vm_config c = on_kvm();
