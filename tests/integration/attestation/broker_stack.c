@@ -15,6 +15,7 @@
 enum {
 	START_TRIES = 500,
 	TEXT_MAX = 65536,
+	REFERENCE_ARGS = 12,
 };
 
 static const char *program(const char *name)
@@ -62,14 +63,25 @@ void broker_set_policy(const struct broker *b, const char *toml)
 	BROKER_ADMIN(b, "policy", "set", file);
 }
 
+static void add_reference(const struct broker *b, const char *id, const struct json *values)
+{
+	const char *args[REFERENCE_ARGS] = { "reference", "add", id };
+
+	assert_true(json_count(values) <= REFERENCE_ARGS - 4);
+	for (size_t i = 0; i < json_count(values); i++) {
+		args[3 + i] = json_string(json_at(values, i));
+		assert_non_null(args[3 + i]);
+	}
+	broker_admin(b, args);
+}
+
 void broker_add_references(const struct broker *b, const char *json)
 {
-	AUTO(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
-	char file[STACK_PATH];
+	AUTO(json_freep) struct json *ids = NULL;
 
-	buf_printf(&text, "{\"version\":1,\"reference_values\":%s}", json);
-	put(b, "references.json", buf_bytes(&text), file);
-	BROKER_ADMIN(b, "reference", "load", file);
+	assert_ok(json_parse(bytes_str(json), &ids));
+	for (size_t i = 0; i < json_count(ids); i++)
+		add_reference(b, json_name_at(ids, i), json_at(ids, i));
 }
 
 void broker_set_collateral(const struct broker *b, const struct collateral *c)

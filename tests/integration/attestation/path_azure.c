@@ -104,14 +104,15 @@ static void start_snp(struct path *p, const struct digest_value *initdata)
 	r = &of(p)->snp;
 	base64_encode(BASE64_STD, BYTES_OF(r->measurement), &measurement);
 	buf_printf(&p->references,
-		"{\"measurement\":[\"%s\"],\"snp_pcr11\":\"%s\",\"tcb_bootloader\":[\"%u\"],"
+		"{\"measurement\":[\"%s\"],\"snp_pcr11\":[\"%s\"],\"tcb_bootloader\":[\"%u\"],"
 		"\"tcb_tee\":[\"%u\"],\"tcb_snp\":[\"%u\"],\"tcb_microcode\":[\"%u\"],",
 		buf_cstr(&measurement), no_pcr11, r->reported_tcb.bootloader, r->reported_tcb.tee,
 		r->reported_tcb.snp, r->reported_tcb.microcode);
 	buf_puts(&p->references,
-		"\"smt_enabled\":[true,false],\"tsme_enabled\":[\"true\",\"false\"],"
-		"\"abi_major\":[0,1],\"abi_minor\":[\"0\",\"31\"],\"single_socket\":[false],"
-		"\"smt_allowed\":[true]}");
+		"\"smt_enabled\":[\"true\",\"false\"],\"tsme_enabled\":[\"true\",\"false\"],"
+		"\"abi_major\":[\"0\",\"1\"],\"abi_minor\":[\"0\",\"31\"],\"single_socket\":["
+		"\"false\"],"
+		"\"smt_allowed\":[\"true\"]}");
 }
 
 static void debug_snp(struct path *p)

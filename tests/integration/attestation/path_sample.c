@@ -3,7 +3,7 @@
 static void start(struct path *p, const struct digest_value *initdata)
 {
 	(void)initdata;
-	buf_puts(&p->references, "{\"launch_digest\":\"abcde\",\"svn\":[\"1\"]}");
+	buf_puts(&p->references, "{\"launch_digest\":[\"abcde\"],\"svn\":[\"1\"]}");
 }
 
 static void stop(struct path *p)

@@ -92,7 +92,7 @@ static void add_references(struct run *r)
 	char hex[2 * DIGEST_MAX + 1];
 
 	hex_to(digest_bytes(&r->initdata), hex);
-	buf_printf(&initdata, "{\"initdata\":\"%s\"}", hex);
+	buf_printf(&initdata, "{\"initdata\":[\"%s\"]}", hex);
 	broker_add_references(&r->broker, buf_cstr(&initdata));
 	broker_add_references(&r->broker, buf_cstr(&r->path.references));
 }
