@@ -65,6 +65,11 @@ struct bytes tee_part(const struct tee_verify_input *in, const char *name)
 	return BYTES_NONE;
 }
 
+struct bytes tee_initdata_shown(const struct tee_verify_input *in, struct bytes held)
+{
+	return in->initdata_digest.n > 0 ? in->initdata_digest : held;
+}
+
 const struct tee_policy *tee_policy_of(const struct tee_verify_input *in)
 {
 	static const struct tee_policy strictest = { 0 };

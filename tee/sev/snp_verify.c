@@ -457,7 +457,8 @@ static void check_bound(
 		check_skip(c, "HOST_DATA: initdata", "none given to compare with");
 }
 
-static RESULT add_claims(const struct snp_report *r, bool simulated, struct claims *ret_claims)
+static RESULT add_claims(const struct tee_verify_input *in, const struct snp_report *r,
+	bool simulated, struct claims *ret_claims)
 {
 	AUTO(claims_done) struct claims claims = { 0 };
 	bool debug = r->policy >> SNP_POLICY_DEBUG & 1;
@@ -467,7 +468,7 @@ static RESULT add_claims(const struct snp_report *r, bool simulated, struct clai
 	claims_bool(&claims, "simulated", simulated);
 	claims_bool(&claims, "debug", debug);
 	claims_hex(&claims, "report_data", BYTES_OF(r->report_data));
-	claims_hex(&claims, "init_data", BYTES_OF(r->host_data));
+	claims_hex(&claims, "init_data", tee_initdata_shown(in, BYTES_OF(r->host_data)));
 	TRY(claims_end(&claims));
 	*ret_claims = claims;
 	claims = (struct claims){ 0 };
@@ -488,7 +489,7 @@ static RESULT snp_verify(
 	TRY(snp_check_report(in, &report, &e.certs, checks, &simulated));
 	check_bound(in, &report, checks);
 	TRY(checks_end(checks));
-	return add_claims(&report, simulated, ret_claims);
+	return add_claims(in, &report, simulated, ret_claims);
 }
 
 static bool snp_recognise(const struct tee_verify_input *in)

@@ -108,8 +108,8 @@ static RESULT claim_log(const struct tdx_evidence *e, const struct kind *kind, s
 	return OK;
 }
 
-static RESULT make_claims(const struct kind *kind, const struct tdx_evidence *e,
-	const struct tdx_verified *v, struct claims *ret_claims)
+static RESULT make_claims(const struct tee_verify_input *in, const struct kind *kind,
+	const struct tdx_evidence *e, const struct tdx_verified *v, struct claims *ret_claims)
 {
 	AUTO(claims_done) struct claims c = { 0 };
 	struct bound b = bound_of(&v->quote);
@@ -118,7 +118,7 @@ static RESULT make_claims(const struct kind *kind, const struct tdx_evidence *e,
 	if (e->ccel.n > 0 && v->quote.body_type != TDX_BODY_SGX)
 		TRY(claim_log(e, kind, &c));
 	claims_hex(&c, "report_data", b.report_data);
-	claims_hex(&c, "init_data", b.config_id);
+	claims_hex(&c, "init_data", tee_initdata_shown(in, b.config_id));
 	put_flag(&c, kind, "debug", tdx_quote_debug(&v->quote));
 	put_flag(&c, kind, "simulated", v->simulated);
 	TRY(claims_end(&c));
@@ -137,7 +137,7 @@ static RESULT verify(const struct tee_verify_input *in, const struct kind *kind,
 	TRY(tdx_check_quote(in, e.quote, checks, &v));
 	check_expected(in, kind, &e, &v.quote, checks);
 	TRY(checks_end(checks));
-	return make_claims(kind, &e, &v, ret_claims);
+	return make_claims(in, kind, &e, &v, ret_claims);
 }
 
 static RESULT tdx_verify(

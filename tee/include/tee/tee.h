@@ -119,6 +119,9 @@ struct tee_verify_input {
 };
 /* A part's bytes; n = 0 when it was not given. */
 struct bytes tee_part(const struct tee_verify_input *in, const char *name);
+/* Claim "init_data": the digest sent, once it was found in `held`, the register, which may have cut
+ * or padded it; what is held, when none was sent. */
+struct bytes tee_initdata_shown(const struct tee_verify_input *in, struct bytes held);
 /* in->policy, or the strictest. */
 const struct tee_policy *tee_policy_of(const struct tee_verify_input *in);
 

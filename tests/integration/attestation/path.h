@@ -29,6 +29,7 @@ struct path_refusal {
 struct path_platform {
 	const char *platform;
 	bool simulated, no_initdata;
+	const char *algorithm;			  /* of initdata; NULL: sha256 */
 	const char *unknown_code, *unknown_field; /* the denial without reference values */
 	/* A good machine. `initdata`: digest for platforms that bind it before the guest runs. */
 	void (*start)(struct path *p, const struct digest_value *initdata);
@@ -37,4 +38,8 @@ struct path_platform {
 	struct path_refusal refused[PATH_REFUSALS];
 };
 
-extern const struct path_platform path_az_snp_vtpm, path_az_tdx_vtpm, path_vtpm, path_sample;
+/* One root more in p->vendor_pem and p->roots. */
+void path_trust(struct path *p, const struct x509 *root);
+
+extern const struct path_platform path_az_snp_vtpm, path_az_tdx_vtpm, path_sample, path_snp,
+	path_tdx, path_vtpm;

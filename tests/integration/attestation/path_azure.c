@@ -32,7 +32,6 @@ static const char no_pcr11[] = "000000000000000000000000000000000000000000000000
 static void start(struct path *p, bool tdx)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	struct x509 *root;
 
 	assert_non_null(m);
 	p->machine = m;
@@ -42,13 +41,7 @@ static void start(struct path *p, bool tdx)
 	fake_azure_start(&m->azure, tdx ? "az-tdx" : "az-snp", &m->g);
 	m->snp = m->g.snp.report;
 	m->td = m->g.td.td;
-	root = m->g.anchors.vendor.v[0];
-	AUTO(buf_done) struct buf der = BUF_INIT(8192);
-	assert_ok(x509_der(root, &der));
-	buf_puts(&p->vendor_pem, "-----BEGIN CERTIFICATE-----\n");
-	base64_encode(BASE64_STD, buf_bytes(&der), &p->vendor_pem);
-	buf_puts(&p->vendor_pem, "\n-----END CERTIFICATE-----\n");
-	p->roots.vendor = buf_bytes(&p->vendor_pem);
+	path_trust(p, m->g.anchors.vendor.v[0]);
 	p->config = (struct tee_guest_config){ .tcti = m->azure.tcti, .imds = m->azure.imds };
 }
 

@@ -18,13 +18,14 @@ enum {
 
 #define RESOURCE "default/key/app"
 #define SECRET	 "the image key"
-#define INITDATA "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n"
 
 static const struct path_platform *const platforms[] = {
 	&path_sample,
 	&path_vtpm,
 	&path_az_snp_vtpm,
 	&path_az_tdx_vtpm,
+	&path_snp,
+	&path_tdx,
 };
 
 struct run {
@@ -34,7 +35,8 @@ struct run {
 	struct broker broker;
 	struct tee_guest *guest;
 	struct kbs_client *client;
-	struct digest_value initdata;
+	char initdata[256], other_initdata[256];
+	struct digest_value initdata_digest;
 };
 
 /* ---- guest ---- */
@@ -55,12 +57,23 @@ static void connect_guest(struct run *r, bool other_initdata)
 		.ca_pem = buf_bytes(&r->broker.ca),
 		.tee = r->tee,
 		.guest = r->guest,
-		.initdata = bytes_str(other_initdata ? INITDATA "\"a\" = \"b\"\n" : INITDATA),
+		.initdata = bytes_str(other_initdata ? r->other_initdata : r->initdata),
 	};
 
 	kbs_client_freep(&r->client);
 	r->client = NULL;
 	assert_ok(kbs_client_new(&c, &r->client));
+}
+
+static void make_initdata(struct run *r)
+{
+	const char *algorithm = r->platform->algorithm ? r->platform->algorithm : "sha256";
+
+	(void)snprintf(r->initdata, sizeof(r->initdata),
+		"version = \"0.1.0\"\nalgorithm = \"%s\"\n[data]\n", algorithm);
+	(void)snprintf(r->other_initdata, sizeof(r->other_initdata),
+		"version = \"0.1.0\"\nalgorithm = \"%s\"\n[data]\n\"a\" = \"b\"\n", algorithm);
+	assert_ok(initdata_digest(bytes_str(r->initdata), &r->initdata_digest));
 }
 
 /* ---- tenant ---- */
@@ -91,7 +104,7 @@ static void add_references(struct run *r)
 	AUTO(buf_done) struct buf initdata = BUF_INIT(TEXT_MAX);
 	char hex[2 * DIGEST_MAX + 1];
 
-	hex_to(digest_bytes(&r->initdata), hex);
+	hex_to(digest_bytes(&r->initdata_digest), hex);
 	buf_printf(&initdata, "{\"initdata\":[\"%s\"]}", hex);
 	broker_add_references(&r->broker, buf_cstr(&initdata));
 	broker_add_references(&r->broker, buf_cstr(&r->path.references));
@@ -175,12 +188,12 @@ static void test_path(void **state)
 	struct run r = { .platform = *state };
 
 	r.tee = tee_by_platform(r.platform->platform);
-	assert_ok(initdata_digest(bytes_str(INITDATA), &r.initdata));
+	make_initdata(&r);
 	r.path.vendor_pem = r.path.references = BUF_INIT(TEXT_MAX);
-	r.platform->start(&r.path, &r.initdata);
+	r.platform->start(&r.path, &r.initdata_digest);
 	set_up_broker(&r);
 	open_guest(&r);
-	assert_ok(tee_guest_ops(r.tee)->bind_initdata(r.guest, &r.initdata));
+	assert_ok(tee_guest_ops(r.tee)->bind_initdata(r.guest, &r.initdata_digest));
 	assert_default_deny(&r);
 	assert_released(&r);
 	assert_affirming(&r);
