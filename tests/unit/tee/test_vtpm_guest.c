@@ -1,4 +1,5 @@
 /* The guest driver on a real swtpm, its evidence before the real verifier. */
+#include "fake_azure.h"
 #include "swtpm.h"
 #include "util.h"
 #include "vtpm/vtpm_tpm.h"
@@ -218,6 +219,81 @@ static void test_extend(void **state)
 	halt(&b);
 }
 
+/* ---- Trustee's verifier of "tpm", in its own few steps (trustee 4.6.7, 4.4) ---- */
+static void text_member(const struct json *j, const char *name, struct buf *ret)
+{
+	const char *text;
+
+	assert_ok(json_need_string(j, name, &text));
+	assert_ok(base64_decode(BASE64_STD, bytes_str(text), name, ret));
+}
+
+static void check_pcrs(const struct json *list, struct bytes pcr_digest, struct bytes initdata)
+{
+	AUTO(buf_done) struct buf all = BUF_INIT(TPM_PCRS * 32);
+	struct digest_value of_all, bound = { .alg = DIGEST_SHA256, .n = 32 };
+
+	assert_int_equal(json_count(list), TPM_PCRS);
+	for (size_t i = 0; i < TPM_PCRS; i++)
+		assert_ok(hex_decode(bytes_str(json_string(json_at(list, i))), "PCR", &all));
+	assert_ok(digest(DIGEST_SHA256, buf_bytes(&all), &of_all));
+	assert_bytes_equal(digest_bytes(&of_all), pcr_digest);
+	assert_ok(pcr_extend(&bound, initdata));
+	assert_bytes_equal(bytes_of(all.p + 8 * 32, 32), digest_bytes(&bound));
+}
+
+static void check_as_trustee(const struct boot *b, const struct proof *p, const struct key *ak)
+{
+	AUTO(buf_done) struct buf spki = BUF_INIT(1024), message = BUF_INIT(4096);
+	AUTO(buf_done) struct buf signature = BUF_INIT(4096);
+	const struct json *quote = json_get(p->evidence, "tpm_quote");
+	AUTO(key_freep) struct key *key = NULL;
+	struct tpm2_signature s;
+	struct tpm2_quote q;
+
+	text_member(p->evidence, "ak_public", &spki);
+	text_member(quote, "message", &message);
+	text_member(quote, "signature", &signature);
+	assert_ok(key_parse_public(buf_bytes(&spki), &key));
+	if (ak)
+		assert_true(key_equal(key, ak));
+	assert_ok(tpm2_signature_parse(buf_bytes(&signature), &s));
+	assert_int_equal(s.scheme, TPM_ALG_RSASSA);
+	assert_ok(key_verify(key, SIG_RSA_PKCS1_SHA256, buf_bytes(&message), s.rsa));
+	assert_ok(tpm2_quote_parse(buf_bytes(&message), &q));
+	assert_bytes_equal(q.extra_data, bytes_of(p->report_data.v, 32));
+	check_pcrs(json_get(quote, "pcrs"), q.pcr_digest, digest_bytes(&b->initdata));
+}
+
+/* With a key of its own, then with one that somebody enrolled where guest-components look. */
+static void test_trustee(void **state)
+{
+	AUTO(key_freep) struct key *enrolled = NULL;
+	AUTO(claims_done) struct claims c = { 0 };
+	struct proof p = { .evidence_text.max = JSON_SIZE_MAX };
+	struct boot b;
+
+	(void)state;
+	boot(&b, "trustee", "ca-trustee");
+	const struct tee_guest_config config = { .root = b.root, .tcti = b.tpm.tcti };
+	prove(&b, "runtime data", &p);
+	check_as_trustee(&b, &p, NULL);
+	ops()->close(b.guest);
+	enrolled = fake_paravisor_make_ak(b.tpm.tcti, 0x81010002);
+	assert_ok(ops()->open(&config, &b.guest));
+	prove(&b, "runtime data", &p);
+	check_as_trustee(&b, &p, enrolled);
+	proof_done(&p);
+	/* It can be activated like any other. */
+	struct tee_anchors anchors = anchors_of(&b);
+	assert_ok(hello(&b, &anchors, &p));
+	prove(&b, "runtime data", &p);
+	assert_ok(verify(&b, &p, anchors, &c));
+	assert_string_equal(claim_text(claims_get(&c, "tpm.ak_trusted")), "true");
+	proof_done(&p);
+	halt(&b);
+}
+
 /* Nothing is left in the TPM, however often a driver is opened: swtpm has room for three keys. */
 static void test_no_leaks(void **state)
 {
@@ -360,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bind_once),
 		cmocka_unit_test(test_extend),
+		cmocka_unit_test(test_trustee),
 		cmocka_unit_test(test_no_leaks),
 		cmocka_unit_test(test_replayed),
 		cmocka_unit_test(test_other_tpm),

@@ -18,7 +18,7 @@ void fake_azure_start(struct fake_azure *f, const char *name, struct azure_gen *
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(f->shared != MAP_FAILED);
 	key_free(g->ak);
-	g->ak = fake_paravisor_make_ak(f->tpm.tcti);
+	g->ak = fake_paravisor_make_ak(f->tpm.tcti, FAKE_AK_HANDLE);
 	fake_paravisor_report(g);
 	assert_ok(vtpm_tpm_open(f->tpm.tcti, &t));
 	assert_ok(vtpm_tpm_nv_write(t, FAKE_HCL_REPORT_NV, buf_bytes(&g->hcl)));

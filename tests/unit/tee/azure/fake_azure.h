@@ -44,8 +44,9 @@ void fake_azure_stop(struct fake_azure *f);
 #define FAKE_HCL_REPORT_NV 0x01400001u
 /* g->hcl, as large as its index. */
 void fake_paravisor_report(struct azure_gen *g);
-/* An RSA key at the AK's handle, in place of the one there; its public part. */
-struct key *fake_paravisor_make_ak(const char *tcti);
+#define FAKE_AK_HANDLE 0x81000003u
+/* A persistent RSA key for attestation, in place of the one there; its public part. */
+struct key *fake_paravisor_make_ak(const char *tcti, uint32_t handle);
 /* Two processes: commands on `port`, control on the one after it. */
 void fake_paravisor_start(struct fake_azure *f, struct azure_gen *g, unsigned port);
 /* One process; fills f->imds. */

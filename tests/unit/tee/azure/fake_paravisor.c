@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 
 #define USER_DATA_NV 0x01400002u
-#define AK_HANDLE    0x81000003u
 
 enum {
 	MESSAGE_MAX = 8192, /* of TPM commands and answers */
@@ -29,23 +28,23 @@ enum {
 };
 
 /* ---- the key ---- */
-static void evict_old(struct vtpm_tpm *t)
+static void evict_old(struct vtpm_tpm *t, TPM2_HANDLE handle)
 {
 	ESYS_TR old, gone = ESYS_TR_NONE;
 	bool exists;
 
-	assert_ok(vtpm_tpm_has(t, AK_HANDLE, &exists));
+	assert_ok(vtpm_tpm_has(t, handle, &exists));
 	if (!exists)
 		return;
-	assert_ok(tpm_result(Esys_TR_FromTPMPublic(t->esys, AK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE,
+	assert_ok(tpm_result(Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE,
 				     ESYS_TR_NONE, &old),
 		"old AK"));
 	assert_ok(tpm_result(Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, old, ESYS_TR_PASSWORD,
-				     ESYS_TR_NONE, ESYS_TR_NONE, AK_HANDLE, &gone),
+				     ESYS_TR_NONE, ESYS_TR_NONE, handle, &gone),
 		"old AK"));
 }
 
-static void create_ak(struct vtpm_tpm *t)
+static void create_ak(struct vtpm_tpm *t, TPM2_HANDLE handle)
 {
 	const TPM2B_PUBLIC template = {
 		.publicArea = {
@@ -78,12 +77,12 @@ static void create_ak(struct vtpm_tpm *t)
 				     &no_pcrs, &key, NULL, NULL, NULL, NULL),
 		"AK"));
 	assert_ok(tpm_result(Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, key, ESYS_TR_PASSWORD,
-				     ESYS_TR_NONE, ESYS_TR_NONE, AK_HANDLE, &kept),
+				     ESYS_TR_NONE, ESYS_TR_NONE, handle, &kept),
 		"AK"));
 	assert_ok(tpm_result(Esys_FlushContext(t->esys, key), "AK"));
 }
 
-struct key *fake_paravisor_make_ak(const char *tcti)
+struct key *fake_paravisor_make_ak(const char *tcti, uint32_t handle)
 {
 	AUTO(buf_done) struct buf pub = BUF_INIT(1024);
 	struct tpm2_public parsed;
@@ -91,9 +90,9 @@ struct key *fake_paravisor_make_ak(const char *tcti)
 	struct key *key;
 
 	assert_ok(vtpm_tpm_open(tcti, &t));
-	evict_old(t);
-	create_ak(t);
-	assert_ok(vtpm_tpm_use_ak(t, AK_HANDLE));
+	evict_old(t, handle);
+	create_ak(t, handle);
+	assert_ok(vtpm_tpm_use_ak(t, handle));
 	assert_ok(vtpm_tpm_ak_public(t, &pub));
 	assert_ok(tpm2_public_parse(buf_bytes(&pub), &parsed));
 	assert_ok(tpm2_public_key(&parsed, &key));

@@ -13,8 +13,6 @@ enum {
 	SHORT_MS = 1500,
 };
 
-#define AK_HANDLE 0x81000003u
-
 struct side { /* one Azure machine and the guest on it */
 	struct azure_gen g;
 	struct fake_azure azure;
@@ -279,7 +277,7 @@ static void test_other_ak(void **state)
 
 	(void)state;
 	start(&s, false, "other-ak");
-	key_free(fake_paravisor_make_ak(s.azure.tpm.tcti));
+	key_free(fake_paravisor_make_ak(s.azure.tpm.tcti, FAKE_AK_HANDLE));
 	assert_ok(ops(&s)->open(&s.config, &s.guest));
 	SAYS(evidence(&s, &text), ERR_PEER, "0x81000003", "not the key HCLAkPub");
 	buf_done(&text);
