@@ -77,7 +77,7 @@ static RESULT check_host(const struct opened *c)
 	for (size_t i = 0; i < c->header.n_slots; i++)
 		if (bytes_equal(c->header.slots[i].phkh, BYTES_OF(phkh)))
 			return OK;
-	return err_new(ERR_UNVERIFIED, "%s: the image is not for that host", c->o->document);
+	return tee_deny(DENY_SE_HOST_KEY, "key slots", "one of that host", "only of others");
 }
 
 static RESULT get_header_key(const struct opened *c, struct secret **ret_key)

@@ -93,7 +93,7 @@ RESULT se_header_key_by_customer(const struct se_header *h, const struct key *cu
 	TRY(find_slot(h, host, &slot));
 	TRY(se_public_key(customer, public));
 	if (!bytes_equal(BYTES_OF(public), h->customer_key))
-		return err_new(ERR_UNVERIFIED, "SE header: made with another customer key");
+		return tee_deny(DENY_SE_IMAGE, "customer key", "the one given", "another");
 	return se_slot_open(slot, customer, host, ret_key);
 }
 
@@ -107,7 +107,11 @@ RESULT se_area_open(const struct se_header *h, struct bytes header_key, struct s
 {
 	AUTO(se_area_done) struct se_area a = { 0 };
 
-	TRY(se_header_open(h, header_key, &a.bytes));
+	struct err e = se_header_open(h, header_key, &a.bytes);
+	if (e.code == ERR_UNVERIFIED)
+		return tee_deny(DENY_SE_IMAGE, "header tag", "of this key",
+			"of another key, or the header was changed");
+	TRY(e);
 	struct reader r = rd_of(secret_bytes(a.bytes));
 	a.cck = rd_take(&r, SE_CCK);
 	a.image_key = rd_take(&r, SE_IMAGE_KEY);

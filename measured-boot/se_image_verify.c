@@ -1,5 +1,9 @@
 #include "se_pages.h"
 
+#include <stdio.h>
+
+#include <base/encode.h>
+
 static const char magic[] = "IBMSecEx";
 
 /* ---- digests over pages ---- */
@@ -65,28 +69,28 @@ RESULT se_pages_end(struct se_pages *p, struct se_page_digests *ret_digests)
 
 /* ---- an image against its header ---- */
 
+static RESULT same(const char *field, struct bytes want, struct bytes got)
+{
+	char expected[2 * SE_PAGE_DIGEST + 1], actual[2 * SE_PAGE_DIGEST + 1];
+
+	if (bytes_equal(want, got))
+		return OK;
+	hex_to(want, expected);
+	hex_to(got, actual);
+	return tee_deny(DENY_SE_IMAGE, field, expected, actual);
+}
+
 static RESULT compare(const struct se_page_digests *d, const struct se_header *h)
 {
-	const struct {
-		const char *name, *why;
-		struct bytes want, got;
-	} rows[] = {
-		{ "address list digest", "components were moved", h->ald, digest_bytes(&d->ald) },
-		{ "tweak list digest", "tweaks were changed", h->tld, digest_bytes(&d->tld) },
-		{ "page list digest", "contents of components were changed", h->pld,
-			digest_bytes(&d->pld) },
-	};
+	char expected[24], actual[24];
 
+	(void)snprintf(expected, sizeof(expected), "%llu", (unsigned long long)h->encrypted_pages);
+	(void)snprintf(actual, sizeof(actual), "%llu", (unsigned long long)d->pages);
 	if (d->pages != h->encrypted_pages)
-		return err_new(ERR_UNVERIFIED,
-			"SE image: the header is for %llu pages, there are %llu",
-			(unsigned long long)h->encrypted_pages, (unsigned long long)d->pages);
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (!bytes_equal(rows[i].want, rows[i].got))
-			return err_new(ERR_UNVERIFIED,
-				"SE image: the header has another %s: %s, or the header was",
-				rows[i].name, rows[i].why);
-	return OK;
+		return tee_deny(DENY_SE_IMAGE, "number of pages", expected, actual);
+	TRY(same("address list digest", h->ald, digest_bytes(&d->ald)));
+	TRY(same("tweak list digest", h->tld, digest_bytes(&d->tld)));
+	return same("page list digest", h->pld, digest_bytes(&d->pld));
 }
 
 RESULT se_image_verify(const struct se_header *h, const struct se_layout *l)

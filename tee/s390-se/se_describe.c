@@ -91,9 +91,10 @@ static void put_component(struct fields *out, struct bytes file, const struct se
 	const char *name = se_kind_name(se_component_kind(c));
 
 	fields_group(out, at(file, c->content), c->content.n, name);
-	fields_u64(out, FIELDS_NO_OFFSET, 0, "address", c->address, NULL);
+	fields_fmt(out, FIELDS_NO_OFFSET, 0, "address", "0x%llx", (unsigned long long)c->address);
 	fields_u64(out, FIELDS_NO_OFFSET, 0, "pages", c->content.n / SE_PAGE, NULL);
-	fields_u64(out, FIELDS_NO_OFFSET, 0, "tweak prefix", c->tweak_prefix, NULL);
+	fields_fmt(out, FIELDS_NO_OFFSET, 0, "tweak prefix", "%016llx",
+		(unsigned long long)c->tweak_prefix);
 	fields_end(out);
 }
 

@@ -71,7 +71,7 @@ RESULT se_image_make(const struct se_image_make *m, struct buf *ret_image);
 /* ---- reading back ---- */
 
 /* The header's page list, address list and tweak list digests, and its number of pages, over the
- * components: ERR_UNVERIFIED names the one that differs. */
+ * components: a denial "se.image" names the one that differs. */
 RESULT se_image_verify(const struct se_header *h, const struct se_layout *l);
 
 /* What attestation says of the image: reference values of platform `se` (claims se.tag, se.pld,

@@ -55,9 +55,10 @@ for key in "--host-key $certs/host.key" '--header-key header.key'; do
 done
 exits 2 'exists already' check image --header-key header.key --extract parts
 exits 2 'none of its' check image --host-key other.key
-exits 1 'authentication tag' check image --header-key comm.key
+exits 1 'se.image' check image --header-key comm.key
 exits 0 'are those of the header' check image --host-key-document "$certs/host.crt"
 exits 2 '--extract' check image --extract parts
+exits 1 'se.host-key' check image --host-key-document "$certs/../keys/host.pem.crt"
 exits 2 'is enough' check image --header-key header.key --host-key other.key
 "$sealpod" inspect image | grep -q 'command line' || fail 'inspect'
 
@@ -77,7 +78,7 @@ exits 2 'no Secure Execution header' "$sealpod" measure se kernel
 build -k "$certs/host.crt" "${trust[@]}" --customer-key other.key -o image2 >text
 grep -q '^image_phkh ' text || fail 'text'
 exits 0 'the header is that of the key' check image2 --customer-key other.key --host-key-document "$certs/host.crt"
-exits 1 'another customer key' check image --customer-key other.key --host-key-document "$certs/host.crt"
+exits 1 'customer key' check image --customer-key other.key --host-key-document "$certs/host.crt"
 
 # Keys are drawn anew each time; the components are hidden unless that is asked for.
 [ "$(check image --json | jq -r .pld)" != "$(check image2 --json | jq -r .pld)" ] || fail 'the same pages twice'

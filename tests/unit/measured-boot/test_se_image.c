@@ -280,6 +280,7 @@ static void test_keys(void **state)
 	assert_bytes_equal(secret_bytes(key), BYTES_OF(g.header_key));
 	AUTO(se_area_done) struct se_area a = { 0 };
 	assert_err(se_area_open(&h, BYTES_OF(g.cck), &a), ERR_UNVERIFIED);
+	assert_string_equal(err_denial()->code, "se.image");
 	assert_ok(se_area_open(&h, secret_bytes(key), &a));
 	assert_bytes_equal(a.cck, BYTES_OF(g.cck));
 	assert_bytes_equal(a.image_key, BYTES_OF(g.image_key));
