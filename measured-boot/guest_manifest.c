@@ -3,9 +3,8 @@
 #include <measured-boot/cmdline.h>
 #include <measured-boot/guest_manifest.h>
 #include <measured-boot/launch.h>
-#include <measured-boot/linux_boot.h>
-#include <measured-boot/pcr_predict.h>
 #include <measured-boot/se_image.h>
+#include <measured-boot/td_boot.h>
 #include <measured-boot/vtpm_boot.h>
 
 enum {
@@ -228,15 +227,28 @@ static RESULT add_snp(const struct guest_manifest_inputs *in, struct manifest *m
 
 /* ---- TDX ---- */
 
-/* RTMR 2: what the kernel's EFI stub measures, as in PCR 9. */
-static RESULT add_rtmr2(const struct guest_manifest_inputs *in, size_t cmdline, struct manifest *m)
+/* Of RTMR 0 and 3 nothing follows from the image. A register that cannot be determined stays out.
+ */
+static RESULT add_rtmrs(
+	const struct guest_manifest_inputs *in, size_t cmdline, bool patched, struct manifest *m)
 {
-	struct digest_value options, initrd, rtmr;
+	AUTO(td_boot_done) struct td_boot boot = { 0 };
+	const struct td_boot_inputs inputs = { .firmware = in->tdx_firmware,
+		.memory = { .size = (uint64_t)MACHINE_MEMORY_MIN_MIB << 20,
+			.max_below_4g = (uint64_t)MACHINE_MEMORY_MIN_MIB << 20 },
+		.kernel = in->boot->kernel,
+		.kernel_patched = patched,
+		.initrd = in->boot->initrd,
+		.append = cmdlines[cmdline].text };
+	bool debug = cmdlines[cmdline].debug;
 
-	TRY(linux_cmdline_digest(cmdlines[cmdline].text, DIGEST_SHA384, &options));
-	TRY(digest(DIGEST_SHA384, in->boot->initrd, &initrd));
-	TRY(pcr9_predict(&options, &initrd, &rtmr));
-	return add_value(m, "rtmr_2", NULL, cmdlines[cmdline].debug, &rtmr);
+	TRY(td_boot_predict(&inputs, &boot));
+	if (boot.rtmr[1].n > 0)
+		TRY(add_value(m, "rtmr_1", patched ? "QEMU before 10.2" : "QEMU 10.2 and later",
+			debug, &boot.rtmr[1]));
+	if (boot.rtmr[2].n > 0)
+		TRY(add_value(m, "rtmr_2", NULL, debug, &boot.rtmr[2]));
+	return OK;
 }
 
 static RESULT add_tdx(const struct guest_manifest_inputs *in, struct manifest *m)
@@ -249,8 +261,10 @@ static RESULT add_tdx(const struct guest_manifest_inputs *in, struct manifest *m
 	TRY(add_value(m, "mr_td", "Linux 6.16, QEMU 10.1 and later", false, &d));
 	TRY(mrtd_digest(in->tdx_firmware, MRTD_TWO_PASS, &d));
 	TRY(add_value(m, "mr_td", "the kernels and QEMUs before", false, &d));
-	for (size_t c = 0; c < ARRAY_LEN(cmdlines); c++)
-		TRY(add_rtmr2(in, c, m));
+	for (size_t c = 0; c < ARRAY_LEN(cmdlines); c++) {
+		TRY(add_rtmrs(in, c, true, m));
+		TRY(add_rtmrs(in, c, false, m));
+	}
 	return OK;
 }
 

@@ -1,12 +1,14 @@
 #include "firmware.h"
 #include "launch_gen.h"
 #include "se_image_gen.h"
+#include "unxz.h"
 #include "util.h"
 
 #include <base/file.h>
 #include <measured-boot/cmdline.h>
 #include <measured-boot/guest_manifest.h>
 #include <measured-boot/launch.h>
+#include <measured-boot/td_boot.h>
 
 /* Everything that a manifest is made of; the kernel is a real one. */
 struct fixture {
@@ -147,23 +149,41 @@ static void test_snp(void **state)
 	(void)labelled(&one, "snp_launch_measurement", "1 vCPUs, EPYC-v4, features 0x21", false);
 }
 
+/* The registers of a firmware as it is built, for both ways in which QEMU passes the kernel. */
 static void test_tdx(void **state)
 {
 	AUTO(fixture_done) struct fixture f = { 0 };
 	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(td_boot_done) struct td_boot boot = { 0 };
+	AUTO(buf_done)
+	struct buf packed = test_file(test_vector("tdx/virtee-tdx/tdvf/OVMF.inteltdx.fd.xz"));
+	AUTO(buf_done) struct buf firmware = BUF_INIT(OVMF_CODE_MAX);
 	struct digest_value d;
 
 	(void)state;
+	assert_ok(xz_unpack(buf_bytes(&packed), "firmware", &firmware));
 	set_up(&f);
-	f.in.tdx_firmware = BYTES_OF(f.described);
+	f.in.tdx_firmware = buf_bytes(&firmware);
 	assert_ok(guest_manifest_make(&f.in, &m));
 	assert_int_equal(count(&m, "mr_td", false), 2);
 	assert_ok(mrtd_digest(f.in.tdx_firmware, MRTD_TWO_PASS, &d));
 	assert_bytes_equal(
 		manifest_bytes(labelled(&m, "mr_td", "the kernels and QEMUs before", false)),
 		digest_bytes(&d));
+	assert_int_equal(count(&m, "rtmr_1", false), 2);
+	assert_int_equal(count(&m, "rtmr_1", true), 0); /* the same kernel */
 	assert_int_equal(count(&m, "rtmr_2", false), 1);
 	assert_int_equal(count(&m, "rtmr_2", true), 1);
+	/* any memory of our machine gives the same */
+	const struct td_boot_inputs inputs = { .firmware = f.in.tdx_firmware,
+		.memory = { UINT64_C(8) << 30, UINT64_C(256) << 20 },
+		.kernel = f.boot.kernel,
+		.kernel_patched = true,
+		.initrd = f.boot.initrd,
+		.append = LINUX_CMDLINE_DEFAULT };
+	assert_ok(td_boot_predict(&inputs, &boot));
+	assert_bytes_equal(manifest_bytes(labelled(&m, "rtmr_1", "QEMU before 10.2", false)),
+		digest_bytes(&boot.rtmr[1]));
 }
 
 static void test_se(void **state)
@@ -224,7 +244,6 @@ static void test_same_bytes(void **state)
 	(void)state;
 	set_up(&f);
 	f.in.snp_firmware = BYTES_OF(f.described);
-	f.in.tdx_firmware = BYTES_OF(f.described);
 	f.in.cpus = 2;
 	print(&f, &a);
 	print(&f, &b);
