@@ -283,11 +283,19 @@ static RESULT read_input(const char *file, size_t max, struct buf *ret)
 	return file ? file_read(file, ret) : OK;
 }
 
+/* Images of two architectures are two images to a broker. */
+static const char *image_name(const struct options *o)
+{
+	if (o->name)
+		return o->name;
+	return o->arch && str_equal(o->arch, "s390x") ? IMAGE_NAME "-s390x" : IMAGE_NAME;
+}
+
 static RESULT write_reference(const struct options *o, struct product *p, const char *version)
 {
 	AUTO(manifest_done) struct manifest m = { 0 };
 	AUTO(key_freep) struct key *key = NULL;
-	const char *name = o->name ? o->name : IMAGE_NAME;
+	const char *name = image_name(o);
 
 	TRY(read_input(o->firmware, OVMF_CODE_MAX, &p->firmware));
 	struct boot_reference_inputs boot = {
@@ -332,7 +340,7 @@ static RESULT run(const void *options, const struct cli_args *args, int *ret_exi
 	TRY(dir_make(o->out, 0755));
 	TRY(write_out(o->out, "vmlinuz", buf_bytes(&p.kernel)));
 	TRY(write_out(o->out, "initrd", buf_bytes(&p.initrd)));
-	if (o->firmware)
+	if (o->firmware || o->snp_firmware || o->tdx_firmware || o->se_image)
 		TRY(write_reference(o, &p, version));
 	TRY(write_sizes(o, &p));
 	*ret_exit = 0;

@@ -43,12 +43,25 @@ static RESULT add_input(
 	return manifest_add_input(m, &e);
 }
 
+/* The command line of a Secure Execution image is inside of it. */
+static RESULT add_cmdlines(const struct guest_manifest_inputs *in, struct manifest *m)
+{
+	if (in->boot->firmware.n == 0 && in->snp_firmware.n == 0 && in->tdx_firmware.n == 0)
+		return OK;
+	for (size_t i = 0; i < ARRAY_LEN(cmdlines); i++)
+		TRY(add_input(m, "cmdline", cmdlines[i].text, cmdlines[i].debug,
+			bytes_str(cmdlines[i].text)));
+	return OK;
+}
+
 static RESULT add_inputs(const struct guest_manifest_inputs *in, struct manifest *m)
 {
 	const struct boot_reference_inputs *boot = in->boot;
 
-	TRY(add_input(m, "machine", QEMU_MACHINE, false, bytes_str(QEMU_MACHINE)));
-	TRY(add_input(m, "firmware", boot->firmware_version, false, boot->firmware));
+	if (boot->firmware.n > 0) {
+		TRY(add_input(m, "machine", QEMU_MACHINE, false, bytes_str(QEMU_MACHINE)));
+		TRY(add_input(m, "firmware", boot->firmware_version, false, boot->firmware));
+	}
 	if (in->snp_firmware.n > 0)
 		TRY(add_input(m, "snp-firmware", NULL, false, in->snp_firmware));
 	if (in->tdx_firmware.n > 0)
@@ -57,10 +70,7 @@ static RESULT add_inputs(const struct guest_manifest_inputs *in, struct manifest
 		TRY(add_input(m, "se-image", NULL, false, in->se_image));
 	TRY(add_input(m, "kernel", boot->kernel_version, false, boot->kernel));
 	TRY(add_input(m, "initrd", NULL, false, boot->initrd));
-	for (size_t i = 0; i < ARRAY_LEN(cmdlines); i++)
-		TRY(add_input(m, "cmdline", cmdlines[i].text, cmdlines[i].debug,
-			bytes_str(cmdlines[i].text)));
-	return OK;
+	return add_cmdlines(in, m);
 }
 
 /* ---- platform vtpm ---- */
@@ -132,6 +142,8 @@ static RESULT add_vtpm(const struct guest_manifest_inputs *in, struct manifest *
 {
 	struct vtpm_boot boot;
 
+	if (in->boot->firmware.n == 0)
+		return OK;
 	TRY(add_events(in, m));
 	for (unsigned cpus = 1; cpus <= in->cpus && cpus <= MACHINE_CPUS_MAX; cpus++) {
 		/* Of a firmware that is not known so well, the events alone are. */

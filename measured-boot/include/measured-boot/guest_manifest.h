@@ -17,7 +17,7 @@ struct guest_manifest_inputs {
 	const char *name; /* of the image */
 	uint64_t version;
 	const struct boot_reference_inputs
-		*boot; /* platform vtpm; its kernel and initrd are all's */
+		*boot; /* platform vtpm, when it has firmware; kernel and initrd of all */
 	/* SEV-SNP with the digests of kernel, initrd and command line in the launch; empty: none */
 	struct bytes snp_firmware;
 	struct strv cpu_models;	   /* QEMU's names; empty: the processors that QEMU has for SNP */

@@ -207,6 +207,13 @@ static void test_se(void **state)
 	for (size_t i = 0; i < m.values.n; i++)
 		if (str_equal(m.values.v[i].id, "se_tag"))
 			assert_bytes_equal(manifest_bytes(&m.values.v[i]), BYTES_OF(want.tag));
+
+	/* As an image for s390x has it: nothing of the other platforms. */
+	AUTO(manifest_done) struct manifest alone = { 0 };
+	f.boot.firmware = BYTES_NONE;
+	assert_ok(guest_manifest_make(&f.in, &alone));
+	assert_int_equal(alone.values.n, 1 + 3 + 2 + 2);
+	assert_int_equal(alone.inputs.n, 3);
 }
 
 /* A firmware that says nothing of the platform is told, with the platform. */
