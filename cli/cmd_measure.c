@@ -146,7 +146,7 @@ static const struct cli_command cmd_diff = {
 	.max_operands = 2,
 	.run = measure_diff_run,
 	.notes = "A and B are what the other commands print with --json, better also with "
-		 "--explain.\n"
+		 "--explain;\none may be a manifest (reference-values.json).\n"
 		 "Exit status: 0 equal, 1 different, 2 usage or input, 3 malformed.",
 };
 

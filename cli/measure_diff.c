@@ -1,7 +1,9 @@
 /* sealpod measure diff: where two measurements part. */
 #include "measure.h"
 
+#include <base/encode.h>
 #include <base/file.h>
+#include <measured-boot/manifest.h>
 
 enum {
 	EXIT_DIFFERENT = 1
@@ -10,11 +12,18 @@ enum {
 struct side {
 	const char *path;
 	struct json *root;
+	struct manifest manifest; /* of an image, instead: values of many machines */
 };
 
 static void side_done(struct side *s)
 {
 	json_freep(&s->root);
+	manifest_done(&s->manifest);
+}
+
+static bool is_manifest(const struct side *s)
+{
+	return s->manifest.values.n > 0;
 }
 
 static RESULT read_side(const char *path, struct side *s)
@@ -26,12 +35,16 @@ static RESULT read_side(const char *path, struct side *s)
 	struct err e = json_parse(buf_bytes(&text), &s->root);
 	if (failed(e))
 		return err_add(e, "%s", path);
+	if (json_get(s->root, "reference_values")) {
+		e = manifest_parse(buf_bytes(&text), &s->manifest);
+		return failed(e) ? err_add(e, "%s", path) : OK;
+	}
 	if (!json_string(json_get(s->root, "platform")) ||
 		json_type(json_get(s->root, "values")) != JSON_OBJECT ||
 		json_type(json_get(s->root, "inputs")) != JSON_OBJECT)
 		return err_new(ERR_FORMAT,
 			"%s: no platform, values and inputs: not what `sealpod measure --json` "
-			"prints",
+			"prints, and no manifest",
 			path);
 	return OK;
 }
@@ -136,12 +149,149 @@ static void findings_done(struct findings *f)
 	difference_done(&f->step);
 }
 
+/* ---- a measurement and a manifest ---- */
+
+/* Of which reference value is a value, where the names are not the same. */
+static RESULT reference_id(const char *platform, const char *name, char **ret_id)
+{
+	static const struct {
+		const char *platform, *name, *id;
+	} names[] = {
+		{ "snp", "measurement", "snp_launch_measurement" },
+		{ "sev", "launch_digest", "sev_launch_measurement" },
+		{ "sev-es", "launch_digest", "sev_launch_measurement" },
+		{ "se", "pld", "se_pld" },
+		{ "se", "ald", "se_ald" },
+		{ "se", "tld", "se_tld" },
+		{ "initdata", "digest", "initdata" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_equal(platform, names[i].platform) && str_equal(name, names[i].name))
+			return str_dup(names[i].id, ret_id);
+	return str_format(ret_id, "%s%s", str_equal(platform, "vtpm") ? "vtpm." : "", name);
+}
+
+/* How many values there are, and whether `hex` is one. */
+static size_t count_values(
+	const struct manifest *m, const char *id, const char *hex, bool *ret_listed)
+{
+	size_t n = 0;
+
+	*ret_listed = false;
+	for (size_t i = 0; i < m->values.n; i++) {
+		const struct manifest_item *item = &m->values.v[i];
+		char text[2 * DIGEST_MAX + 1];
+		if (!str_equal(item->id, id))
+			continue;
+		hex_to(manifest_bytes(item), text);
+		*ret_listed = *ret_listed || str_equal(text, hex);
+		n++;
+	}
+	return n;
+}
+
+/* The first value that the manifest has others of. Those it has none of are not the image's. */
+static RESULT compare_values(
+	const struct side *doc, const struct manifest *m, size_t *known, struct difference *d)
+{
+	const struct json *values = json_get(doc->root, "values");
+	const char *platform = json_string(json_get(doc->root, "platform"));
+
+	for (size_t i = 0; i < json_count(values) && !d->found; i++) {
+		const char *hex = json_string(json_at(values, i));
+		AUTO(auto_free) char *id = NULL;
+		bool listed = false;
+		TRY(reference_id(platform, json_name_at(values, i), &id));
+		size_t n = count_values(m, id, hex ? hex : "", &listed);
+		*known += n > 0;
+		if (n == 0 || listed)
+			continue;
+		d->found = true;
+		d->name = json_name_at(values, i);
+		TRY(str_dup(hex ? hex : "?", &d->a));
+		TRY(str_format(&d->b, "none of the %zu values of %s", n, id));
+	}
+	return OK;
+}
+
+static const struct manifest_item *find_input(
+	const struct manifest *m, const char *platform, const char *name)
+{
+	AUTO(auto_free) char *own = NULL;
+
+	if (failed(str_format(&own, "%s-%s", platform, name)))
+		return NULL;
+	for (size_t i = 0; i < m->inputs.n; i++)
+		if (str_equal(m->inputs.v[i].id, own))
+			return &m->inputs.v[i];
+	for (size_t i = 0; i < m->inputs.n; i++)
+		if (str_equal(m->inputs.v[i].id, name))
+			return &m->inputs.v[i];
+	return NULL;
+}
+
+/* Files by their digest; the manifest's own command lines by their text. */
+static RESULT compare_inputs(const struct side *doc, const struct manifest *m, struct difference *d)
+{
+	const struct json *inputs = json_get(doc->root, "inputs");
+	const char *platform = json_string(json_get(doc->root, "platform"));
+
+	for (size_t i = 0; i < json_count(inputs) && !d->found; i++) {
+		const char *name = json_name_at(inputs, i);
+		const char *sha = json_string(json_get(json_at(inputs, i), "sha256"));
+		const struct manifest_item *item = find_input(m, platform, name);
+		char text[2 * DIGEST_MAX + 1];
+		if (!item || !sha)
+			continue;
+		hex_to(manifest_bytes(item), text);
+		if (str_equal(text, sha))
+			continue;
+		d->found = true;
+		d->name = name;
+		TRY(str_format(&d->a, "sha256 %s", sha));
+		TRY(str_format(&d->b, "sha256 %s", text));
+	}
+	return OK;
+}
+
+static void exchange(struct difference *d)
+{
+	char *a = d->a;
+
+	d->a = d->b;
+	d->b = a;
+}
+
+static RESULT compare_manifest(const struct side *a, const struct side *b, struct findings *f)
+{
+	const struct side *doc = is_manifest(a) ? b : a, *of = is_manifest(a) ? a : b;
+	size_t known = 0;
+
+	if (is_manifest(doc))
+		return err_new(ERR_USAGE, "%s and %s are manifests: one must be a measurement",
+			a->path, b->path);
+	TRY(compare_values(doc, &of->manifest, &known, &f->value));
+	if (known == 0)
+		return err_new(ERR_USAGE, "%s has no values of %s", of->path,
+			json_string(json_get(doc->root, "platform")));
+	if (f->value.found)
+		TRY(compare_inputs(doc, &of->manifest, &f->input));
+	if (of == a) {
+		exchange(&f->value);
+		exchange(&f->input);
+	}
+	return OK;
+}
+
 static RESULT compare(const struct side *a, const struct side *b, struct findings *f)
 {
 	const struct json *left = json_get(a->root, "steps"), *right = json_get(b->root, "steps");
 	const char *p = json_string(json_get(a->root, "platform"));
 	const char *q = json_string(json_get(b->root, "platform"));
 
+	if (is_manifest(a) || is_manifest(b))
+		return compare_manifest(a, b, f);
 	if (!str_equal(p, q))
 		return err_new(ERR_USAGE, "%s is of platform %s, %s of %s", a->path, p, b->path, q);
 	TRY(compare_members(json_get(a->root, "values"), json_get(b->root, "values"), &f->value));
@@ -187,13 +337,14 @@ static void put_text(const struct findings *f, struct buf *out)
 		buf_puts(out, "equal: every value is the same\n");
 		return;
 	}
-	buf_printf(out, "different: %s is\n  A %s\n  B %s\n", v->name, v->a, v->b);
+	buf_printf(out, "different: %s is %s in A, %s in B\n", v->name, v->a, v->b);
 	if (i->found)
-		buf_printf(
-			out, "first input that differs: %s\n  A %s\n  B %s\n", i->name, i->a, i->b);
+		buf_printf(out, "first input that differs: %s is '%s' in A, '%s' in B\n", i->name,
+			i->a, i->b);
 	if (s->found)
 		buf_printf(out,
-			"first step that differs: %zu, %s; it depends on: %s\n  A %s\n  B %s\n",
+			"first step that differs: %zu, %s; it depends on: %s; it is %s in A, %s in "
+			"B\n",
 			s->at, s->name ? s->name : "?",
 			s->input && *s->input ? s->input : "nothing", s->a, s->b);
 	else if (f->no_steps)

@@ -136,6 +136,22 @@ exits 3 'values.measurement' "$sealpod" measure id-block --measurement initdata-
 exits 2 'P-384' "$sealpod" measure id-block --measurement a --id-key p256.pem
 exits 2 '--family-id' "$sealpod" measure id-block --measurement a --id-key id.pem --family-id 'longer than sixteen'
 
+# Against the manifest of an image: the measurement is listed, or the input that differs is named.
+manifest() { # MEASUREMENT KERNEL-FILE
+	jq -n --arg m "$1" --arg k "$(sha256sum "$2" | cut -d' ' -f1)" \
+		'{version: 1, reference_values: {snp_launch_measurement: ["00", $m], "vtpm.kernel": [$k]}, image: {name: "guest", version: 1},
+		  labels: {}, inputs: {kernel: {sha256: $k}}, debug_variant: {reference_values: {}, labels: {}, inputs: {}}}'
+}
+manifest "$(jq -r .values.measurement a)" kernel >listed
+exits 0 'equal' "$sealpod" measure diff a listed
+manifest 0101 kernel2 >other-kernel
+exits 1 'none of the 2 values of snp_launch_measurement' "$sealpod" measure diff a other-kernel
+exits 1 "first input that differs: kernel is 'sha256 $(sha256sum kernel | cut -d' ' -f1)' in A" "$sealpod" measure diff a other-kernel
+exits 1 "'sha256 $(sha256sum kernel | cut -d' ' -f1)' in B" "$sealpod" measure diff other-kernel a
+exits 2 'are manifests' "$sealpod" measure diff listed listed
+measure initdata initdata --json >i
+exits 2 'has no values of initdata' "$sealpod" measure diff i listed
+
 # Usage and input.
 exits 2 '--kernel' "$sealpod" measure snp --firmware fw --append x
 exits 2 '--kernel' "$sealpod" measure tdx --firmware fw --append x
