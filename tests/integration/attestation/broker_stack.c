@@ -7,8 +7,10 @@
 #include <arpa/inet.h>
 #include <base/auto.h>
 #include <base/clock.h>
+#include <base/encode.h>
 #include <base/file.h>
 #include <collateral/store.h>
+#include <measured-boot/manifest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -16,6 +18,7 @@ enum {
 	START_TRIES = 500,
 	TEXT_MAX = 65536,
 	REFERENCE_ARGS = 12,
+	MEASURED_MIN = 32, /* digits */
 };
 
 static const char *program(const char *name)
@@ -75,13 +78,59 @@ static void add_reference(const struct broker *b, const char *id, const struct j
 	broker_admin(b, args);
 }
 
+/* What an image measures, as its publisher would say it: the rest is the administrator's to know.
+ */
+static bool is_measured(const struct json *value)
+{
+	const char *hex = json_string(value);
+
+	return hex && strlen(hex) >= MEASURED_MIN && strspn(hex, "0123456789abcdef") == strlen(hex);
+}
+
+static void add_measured(struct manifest *m, const char *id, const struct json *values)
+{
+	for (size_t i = 0; i < json_count(values); i++) {
+		AUTO(buf_done) struct buf raw = BUF_INIT(DIGEST_MAX);
+		const char *hex = json_string(json_at(values, i));
+
+		assert_ok(hex_decode(bytes_str(hex), id, &raw));
+		const struct manifest_entry e = { .id = id, .v = buf_bytes(&raw) };
+		assert_ok(manifest_add_value(m, &e));
+	}
+}
+
+/* Signed by a publisher whose key the administrator has. */
+static void import_manifest(const struct broker *b, const struct manifest *m)
+{
+	AUTO(key_freep) struct key *publisher = NULL;
+	AUTO(buf_done) struct buf pem = BUF_INIT(4096), corim = BUF_INIT(MANIFEST_FILE_MAX);
+	char key[STACK_PATH], file[STACK_PATH];
+
+	assert_ok(key_generate(KEY_P384, &publisher));
+	assert_ok(key_public_pem(publisher, &pem));
+	assert_ok(manifest_sign_corim(m, publisher, "publisher", &corim));
+	put(b, "publisher.pub", buf_bytes(&pem), key);
+	put(b, "image.corim", buf_bytes(&corim), file);
+	BROKER_ADMIN(b, "reference-values", "import", file, "--key", key);
+}
+
 void broker_add_references(const struct broker *b, const char *json)
 {
+	static unsigned images;
+	AUTO(manifest_done) struct manifest m = { 0 };
 	AUTO(json_freep) struct json *ids = NULL;
 
 	assert_ok(json_parse(bytes_str(json), &ids));
-	for (size_t i = 0; i < json_count(ids); i++)
-		add_reference(b, json_name_at(ids, i), json_at(ids, i));
+	assert_ok(str_format(&m.name, "image-%u", ++images));
+	for (size_t i = 0; i < json_count(ids); i++) {
+		const char *id = json_name_at(ids, i);
+		if (is_measured(json_at(json_at(ids, i), 0)) && !str_equal(id, "initdata"))
+			add_measured(&m, id, json_at(ids, i));
+		else
+			add_reference(b, id, json_at(ids, i));
+	}
+	if (m.values.n > 0)
+		import_manifest(b, &m);
 }
 
 void broker_set_collateral(const struct broker *b, const struct collateral *c)

@@ -30,7 +30,7 @@ void broker_admin(const struct broker *b, const char *const *args);
 #define BROKER_ADMIN(b, ...) broker_admin((b), (const char *const[]){ __VA_ARGS__, NULL })
 void broker_set_resource(const struct broker *b, const char *path, const char *value);
 void broker_set_policy(const struct broker *b, const char *toml);
-/* {"id":["value"],...}: added to what is there. */
+/* {"id":["value"],...}: added to what is there; measurements come in a signed manifest. */
 void broker_add_references(const struct broker *b, const char *json);
 /* The store holds the same number of items in every call: each replaces its predecessor. */
 void broker_set_collateral(const struct broker *b, const struct collateral *c);
