@@ -44,6 +44,8 @@ static const struct cli_option snp_table[] = {
 		.help = "SEV_FEATURES of the guest (0x1)"),
 	ROW("firmware-digest", firmware_digest, CLI_STRING, .value = "HEX",
 		.help = "launch digest after the firmware's pages, of which FILE is the end"),
+	ROW("match", match, CLI_STRING, .value = "HEX",
+		.help = "which model, features and number of processors have this digest"),
 	FILE_ROW("svsm", svsm, "SVSM image below the firmware"),
 	NUMBER_ROW("vars-size", vars_size, UINT32_MAX, "bytes between SVSM and firmware (0)"),
 	INITDATA,

@@ -1,9 +1,17 @@
 /* sealpod measure snp|sev-es|sev */
 #include "measure.h"
 
+#include <inttypes.h>
+
 #include <base/encode.h>
+#include <base/file.h>
 #include <measured-boot/initdata.h>
 #include <measured-boot/linux_boot.h>
+
+enum {
+	MATCH_VCPUS = 64, /* tried without --vcpus */
+	MEASURE_MATCH_MAX = 4096
+};
 
 struct amd {
 	struct measure_doc doc;
@@ -128,6 +136,34 @@ static RESULT read_firmware_digest(struct amd *a, const struct measure_options *
 	return measure_add_text(&a->doc, "firmware-digest", o->firmware_digest);
 }
 
+/* Which machine has the digest that somebody reports. */
+static RESULT print_match(const struct amd *a, bool json)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(MEASURE_MATCH_MAX);
+	uint8_t wanted[DIGEST_SHA384_SIZE];
+	struct launch_machine m = a->machine;
+	struct launch_match found = { 0 };
+
+	TRY(hex_decode_fixed(bytes_str(a->options.match), "--match", wanted, sizeof(wanted)));
+	m.log = NULL;
+	m.vcpus = a->options.vcpus ? (unsigned)a->options.vcpus : MATCH_VCPUS;
+	TRY(launch_snp_match(&m, BYTES_OF(wanted), &found));
+	if (json) {
+		struct json_writer w = jw_of(&out);
+		jw_object(&w);
+		jw_kstr(&w, "cpu-model", found.cpu_model);
+		jw_ku64(&w, "vcpus", found.vcpus);
+		jw_ku64(&w, "guest-features", found.guest_features);
+		jw_object_end(&w);
+		buf_puts(&out, "\n");
+	} else {
+		buf_printf(&out, "cpu-model %s, vcpus %u, guest-features 0x%" PRIx64 "\n",
+			found.cpu_model, found.vcpus, found.guest_features);
+	}
+	TRY(buf_end(&out, "output"));
+	return fd_write_all(STDOUT_FILENO, buf_bytes(&out));
+}
+
 RESULT measure_snp_run(const void *options, const struct cli_args *args, int *ret_exit)
 {
 	AUTO(amd_done)
@@ -142,6 +178,8 @@ RESULT measure_snp_run(const void *options, const struct cli_args *args, int *re
 	TRY(read_cpu(&a, o));
 	TRY(read_firmware_digest(&a, o));
 	TRY(read_svsm(&a, o));
+	if (o->match)
+		return print_match(&a, args->json);
 	TRY(measure_add_text(
 		&a.doc, "guest-features", o->guest_features ? o->guest_features : "0x1"));
 	TRY(launch_snp_digest(&a.machine, &d));

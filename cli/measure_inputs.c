@@ -118,7 +118,8 @@ RESULT measure_initdata_run(const void *options, const struct cli_args *args, in
 	static const struct {
 		const char *name;
 		size_t size;
-	} registers[] = { { "host_data", 32 }, { "mr_config_id", 48 } };
+	} registers[] = { { "host_data", 32 }, { "mr_config_id", 48 },
+		{ "personalization_value", 64 } };
 	static const struct digest_value zero = { .alg = DIGEST_SHA256, .n = DIGEST_SHA256_SIZE };
 	AUTO(measure_doc_done) struct measure_doc d = { .platform = "initdata" };
 	struct digest_value own = { 0 }, fitted = { 0 }, pcr8 = { 0 };

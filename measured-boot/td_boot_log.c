@@ -38,12 +38,46 @@ static void put_variable(struct bytes data, char to[static TD_BOOT_TEXT])
 	put_ascii(rd_take(&r, (size_t)(2 * length)), 2, to);
 }
 
-static void name_event(const struct event *e, char to[static TD_BOOT_TEXT])
+static const char *tag_name(const struct event *e)
 {
 	uint32_t id = 0;
 	struct bytes data = { 0 };
 
-	(void)snprintf(to, TD_BOOT_TEXT, "%s", event_type_name(e->type));
+	if (!event_tag(e, &id, &data))
+		return NULL;
+	return id == EVENT_TAG_LOAD_OPTIONS ? "command line"
+	       : id == EVENT_TAG_INITRD	    ? "initrd"
+					    : NULL;
+}
+
+static bool is_acpi(const struct event *e)
+{
+	return e->type == EV_PLATFORM_CONFIG_FLAGS && bytes_equal(e->data, bytes_str("ACPI DATA"));
+}
+
+/* Events that a prediction has are called as there. */
+static const char *known_name(const struct maker *m, const struct event *e)
+{
+	static const char *const acpi[] = { "ACPI table loader", "ACPI RSDP", "ACPI tables" };
+
+	if (is_acpi(e) && m->acpi < ARRAY_LEN(acpi))
+		return acpi[m->acpi];
+	if (e->pcr == MR_RTMR0 && e->type == EV_EFI_HANDOFF_TABLES2)
+		return "TD HOB";
+	if (e->pcr == MR_RTMR0 && e->type == EV_EFI_PLATFORM_FIRMWARE_BLOB2)
+		return "configuration volume";
+	if (e->type == EV_EFI_BOOT_SERVICES_APPLICATION)
+		return m->images > 0 ? "image (Authenticode)" : "kernel (Authenticode)";
+	if (e->type == EV_SEPARATOR)
+		return "separator";
+	return e->type == EV_EVENT_TAG ? tag_name(e) : NULL;
+}
+
+static void name_event(const struct maker *m, const struct event *e, char to[static TD_BOOT_TEXT])
+{
+	const char *name = known_name(m, e);
+
+	(void)snprintf(to, TD_BOOT_TEXT, "%s", name ? name : event_type_name(e->type));
 	switch (e->type) {
 	case EV_EFI_VARIABLE_DRIVER_CONFIG:
 	case EV_EFI_VARIABLE_BOOT:
@@ -53,12 +87,11 @@ static void name_event(const struct event *e, char to[static TD_BOOT_TEXT])
 		break;
 	case EV_EFI_ACTION:
 	case EV_IPL:
-	case EV_PLATFORM_CONFIG_FLAGS:
 		put_ascii(e->data, 1, to);
 		break;
-	case EV_EVENT_TAG:
-		if (event_tag(e, &id, &data))
-			put_ascii(data, 1, to);
+	case EV_PLATFORM_CONFIG_FLAGS:
+		if (!name)
+			put_ascii(e->data, 1, to);
 		break;
 	default:
 		break;
@@ -74,11 +107,6 @@ static RESULT acpi_event(struct maker *m, struct digest_value *ret)
 	if (m->acpi >= ARRAY_LEN(files))
 		return OK;
 	return td_file_event(files[m->acpi++], ret);
-}
-
-static bool is_acpi(const struct event *e)
-{
-	return e->type == EV_PLATFORM_CONFIG_FLAGS && bytes_equal(e->data, bytes_str("ACPI DATA"));
 }
 
 static RESULT kernel_event(struct maker *m, struct digest_value *ret)
@@ -142,7 +170,7 @@ static RESULT add_event(struct maker *m, const struct event *e)
 	if (e->pcr < MR_RTMR0 || to.rtmr >= TD_BOOT_RTMRS)
 		return err_new(ERR_FORMAT, "event log: register %u: a TD has 1 to %d", e->pcr,
 			TD_BOOT_RTMRS);
-	name_event(e, to.what);
+	name_event(m, e, to.what);
 	TRY(compute(m, e, &to.input, &to.digest));
 	if (to.digest.n > 0)
 		return td_boot_add(&m->boot, &to);

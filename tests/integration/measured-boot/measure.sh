@@ -33,6 +33,34 @@ table = (entry('dc886566-984a-4798-a75e-5585a7bf67cc', struct.pack('<I', at))
 table += struct.pack('<H', len(table) + 18) + uuid.UUID('96b582de-1fb2-45f7-baea-a366c55a082d').bytes_le
 image[size - 32 - len(table):size - 32] = table
 open('fw', 'wb').write(image)
+
+# The same as firmware of TDX: boot volume, configuration volume, hand-off blocks. And the log of a boot with its registers, hashed here.
+import hashlib
+tdx = [(0x2000, size - 0x2000, (1 << 32) - size + 0x2000, size - 0x2000, 0, 1), (0, 0x2000, (1 << 32) - size, 0x2000, 1, 0), (0, 0, 0x809000, 0x2000, 2, 0)]
+descriptor = (uuid.UUID('e9eaf9f3-168e-44d5-a8eb-7f4d8738f6ae').bytes_le + b'TDVF' + struct.pack('<III', 16 + 32 * len(tdx), 1, len(tdx))
+              + b''.join(struct.pack('<IIQQII', *s) for s in tdx))
+td = bytearray(image)
+td[size - 0x800:size - 0x800 + len(descriptor)] = descriptor
+entries = entry('e47a6535-984a-4798-865e-4685a7bf8ec2', struct.pack('<I', 0x800 - 16))
+entries += struct.pack('<H', len(entries) + 18) + uuid.UUID('96b582de-1fb2-45f7-baea-a366c55a082d').bytes_le
+td[size - 32 - len(entries):size - 32] = entries
+open('fw-tdx', 'wb').write(td)
+sha = lambda b: hashlib.sha384(b).digest()
+def event(index, kind, data, digest):
+    return struct.pack('<IIIH', index, kind, 1, 0xc) + digest + struct.pack('<I', len(data)) + data
+spec = b'Spec ID Event03\0' + struct.pack('<IBBBB', 0, 0, 2, 0, 2) + struct.pack('<IHH', 1, 0xc, 48) + b'\0'
+tag = lambda i, s: struct.pack('<II', i, len(s)) + s
+events = [(1, 0x8000000b, b'table', sha(b'hob')), (1, 0x8000000a, b'cfv', sha(b'other')), (2, 0x80000003, b'image', sha(b'kernel')),
+          (3, 6, tag(0x8f3b22ed, b'LOADED_IMAGE::LoadOptions\0'), sha(b'line')), (3, 6, tag(0x8f3b22ec, b'Linux initrd\0'), sha(b'old initrd'))]
+log = struct.pack('<II20sI', 1, 3, b'', len(spec)) + spec + b''.join(event(*e) for e in events)
+open('ccel', 'wb').write(log + b'\xff' * 64)
+open('ccel-cut', 'wb').write(log[:-3])
+open('ccel-sha1', 'wb').write(struct.pack('<II20sI', 1, 4, b'', 4) + bytes(4))
+registers = [bytes(48)] * 4
+for index, kind, data, digest in events:
+    digest = sha(bytes(td[:0x2000])) if kind == 0x8000000a else digest
+    registers[index - 1] = sha(registers[index - 1] + digest)
+open('rtmrs', 'w').write(' '.join(r.hex() for r in registers))
 open('fw-cut', 'wb').write(image[:-100])
 image[size - 32 - 18:size - 32 - 16] = b'\xff\xff'
 open('fw-bad', 'wb').write(image)
@@ -62,6 +90,10 @@ seed=$(jq -r '[.steps[] | select(.what == "firmware")][-1].after' a)
 [ "$(snp --firmware-digest "$seed" --json | jq -r .values.measurement)" = "$(jq -r .values.measurement a)" ] || fail 'firmware digest'
 snp --explain >text
 grep -q 'NORMAL firmware, 16 pages' text || fail 'pages are not shown in ranges'
+[ "$(snp --match "$(snp --vcpus 5 --cpu-model EPYC-Genoa --guest-features 0x21 --json | jq -r .values.measurement)" --json | jq -c .)" = \
+	'{"cpu-model":"EPYC-Genoa","vcpus":5,"guest-features":33}' ] || fail 'match'
+exits 2 'no CPU model' "$sealpod" measure snp --firmware fw --vcpus 2 --match "$(jq -r .values.measurement a)"
+exits 3 '--match' "$sealpod" measure snp --firmware fw --match 00
 [ "$(snp --initdata initdata --json | jq -r .values.host_data)" = "$(sha256sum initdata | cut -d' ' -f1)" ] || fail 'host data'
 
 sev() { measure sev --firmware fw --kernel kernel "$@" --json | jq -r .values.launch_digest; }
@@ -89,6 +121,18 @@ YAML
 [ "$(sev --append a --pod pod.yaml)" = "$(sev --append a --initdata initdata)" ] || fail "a pod's initdata in the command line"
 exits 2 'no pod' "$sealpod" measure snp --firmware fw --pod initdata-json
 exits 3 'line' "$sealpod" measure snp --firmware fw --pod fw
+
+# TDX: what the firmware makes of a boot's log, and logs that are none.
+td() { measure tdx --firmware fw-tdx "$@"; }
+[ "$(td --event-log ccel --json | jq -r '.values | [.rtmr_0, .rtmr_1, .rtmr_2, .rtmr_3] | join(" ")')" = "$(cat rtmrs)" ] || fail 'registers of a log'
+td --event-log ccel --explain --json >a-td
+td --event-log ccel --memory 4096 --explain --json >b-td
+exits 1 'TD HOB; it depends on: firmware, memory' "$sealpod" measure diff a-td b-td
+exits 3 'event log' "$sealpod" measure tdx --firmware fw-tdx --event-log ccel-cut
+exits 3 'SHA-384' "$sealpod" measure tdx --firmware fw-tdx --event-log ccel-sha1
+exits 3 'huge: more than' "$sealpod" measure tdx --firmware fw-tdx --event-log huge
+exits 3 'huge: more than' "$sealpod" measure tdx --firmware huge
+exits 2 'MZ' "$sealpod" measure tdx --firmware fw-tdx --event-log ccel --kernel kernel
 
 # What differs is named: an input, a number of processors, nothing.
 snp --explain --json >same
