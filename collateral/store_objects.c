@@ -11,6 +11,7 @@
 #include <base/encode.h>
 #include <base/file.h>
 #include <sys/stat.h>
+#include <tee/denials.h>
 
 enum {
 	SWEEP_AGE_S = 60 * 60, /* what another writer is about to name is younger */
@@ -38,7 +39,7 @@ RESULT cstore_read_object(const struct cstore *s, const char *sha256, struct buf
 	TRY(digest(DIGEST_SHA256, buf_bytes(ret), &d));
 	hex_to(digest_bytes(&d), hex);
 	if (!str_equal(hex, sha256))
-		return err_deny(ERR_UNVERIFIED, "store.damaged", path, sha256, hex);
+		return tee_deny(DENY_STORE_DAMAGED, path, sha256, hex);
 	return OK;
 }
 

@@ -31,6 +31,7 @@
 	X(DENY_TOKEN_SIGNER, "token.signer-untrusted")                                             \
 	X(DENY_TOKEN_TIME, "token.expired")                                                        \
 	X(DENY_COLLATERAL_MISSING, "collateral.missing")                                           \
+	X(DENY_STORE_DAMAGED, "store.damaged")                                                     \
 	X(DENY_CRL_MISSING, "crl.missing")                                                         \
 	X(DENY_MEASUREMENT, "evidence.measurement")                                                \
 	X(DENY_INITDATA_MISMATCH, "initdata.mismatch")                                             \
