@@ -4,8 +4,8 @@ enum {
 	RUNTIME_DATA_MAX = JSON_SIZE_MAX
 };
 
-RESULT runtime_data_digest(const char *nonce, struct bytes jwk, const char *additional_evidence,
-	struct digest_value *ret_sha384)
+RESULT runtime_data_digest(enum digest_alg alg, const char *nonce, struct bytes jwk,
+	const char *additional_evidence, struct digest_value *ret_digest)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(RUNTIME_DATA_MAX);
 	AUTO(buf_done) struct buf canonical = BUF_INIT(RUNTIME_DATA_MAX);
@@ -22,5 +22,5 @@ RESULT runtime_data_digest(const char *nonce, struct bytes jwk, const char *addi
 	TRY(json_parse(buf_bytes(&text), &tree));
 	TRY(json_print_canonical(tree, &canonical));
 	TRY(buf_end(&canonical, "runtime data"));
-	return digest(DIGEST_SHA384, buf_bytes(&canonical), ret_sha384);
+	return digest(alg, buf_bytes(&canonical), ret_digest);
 }

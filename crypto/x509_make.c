@@ -40,13 +40,22 @@ static RESULT set_serial(X509 *x, bool zero)
 	return made(serial && X509_set_serialNumber(x, serial) == 1, "certificate: serial number");
 }
 
+static RESULT add_name(X509_NAME *name, const char *type, const char *value)
+{
+	if (X509_NAME_add_entry_by_txt(
+		    name, type, MBSTRING_UTF8, (const uint8_t *)value, -1, -1, 0) != 1)
+		return ossl_error(ERR_FORMAT, "certificate: name");
+	return OK;
+}
+
 static RESULT set_names(X509 *x, const struct x509_make *m)
 {
 	AUTO(X509_NAME_freep) X509_NAME *name = X509_NAME_new();
 
-	if (!name || X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-			     (const uint8_t *)m->common_name, -1, -1, 0) != 1)
-		return ossl_error(ERR_FORMAT, "certificate: common name");
+	TRY(made(name != NULL, "certificate: name"));
+	for (size_t i = 0; i < m->n_name; i++)
+		TRY(add_name(name, m->name[i].type, m->name[i].value));
+	TRY(add_name(name, "CN", m->common_name));
 	const X509_NAME *issuer = m->issuer ? X509_get_subject_name(m->issuer->cert) : name;
 	return made(X509_set_subject_name(x, name) == 1 && X509_set_issuer_name(x, issuer) == 1,
 		"certificate: names");

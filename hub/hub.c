@@ -14,8 +14,9 @@ enum {
 
 static RESULT open_tee(struct hub *h, const char *platform)
 {
-	static const struct tee_guest_config here = { .root = "" };
+	struct tee_guest_config here = { .root = "" };
 	const struct tee_guest_ops *ops;
+	struct digest_value initdata;
 
 	if (platform && str_equal(platform, "none"))
 		return OK;
@@ -27,6 +28,10 @@ static RESULT open_tee(struct hub *h, const char *platform)
 		return h->tee ? err_new(ERR_UNSUPPORTED, "platform %s has no guest driver",
 					h->tee->platform)
 			      : OK;
+	if (h->initdata.n > 0) {
+		TRY(initdata_digest(buf_bytes(&h->initdata), &initdata));
+		here.initdata = &initdata;
+	}
 	struct err e = ops->open(&here, &h->guest);
 	return failed(e) ? err_add(e, "opening platform %s", h->tee->platform) : OK;
 }

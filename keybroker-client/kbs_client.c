@@ -109,7 +109,7 @@ static RESULT ask_challenge(struct kbs_client *c, struct rcar_challenge *ret)
 	struct err e = post(c, "auth", buf_bytes(&body), &answer);
 	if (failed(e))
 		return err_add(e, "asking the broker for a challenge");
-	return rcar_challenge_parse(buf_bytes(&answer.body), ret);
+	return rcar_challenge_parse(c->config.tee, buf_bytes(&answer.body), ret);
 }
 
 static void stage(const struct kbs_client *c, const char *name, uint64_t since)
@@ -125,7 +125,8 @@ static RESULT make_evidence(struct kbs_client *c, const struct rcar_challenge *c
 	struct digest_value report_data;
 	uint64_t since = clock_monotonic_ms();
 
-	TRY(runtime_data_digest(challenge->nonce, jwk, "", &report_data));
+	TRY(runtime_data_digest(
+		tee_runtime_digest(c->config.tee), challenge->nonce, jwk, "", &report_data));
 	struct err e = tee_guest_ops(c->config.tee)
 			       ->evidence(c->config.guest, digest_bytes(&report_data),
 				       challenge->extra_params, evidence);

@@ -6,6 +6,7 @@
 void rcar_challenge_done(struct rcar_challenge *c)
 {
 	json_free(c->tree);
+	json_free(c->in_nonce);
 	*c = (struct rcar_challenge){ 0 };
 }
 
@@ -23,7 +24,7 @@ RESULT rcar_request_make(const struct tee *tee, struct tee_guest *guest, struct 
 	jw_object(&w);
 	jw_key(&w, "supported-hash-algorithms");
 	jw_array(&w);
-	jw_str(&w, "sha384");
+	jw_str(&w, digest_name(tee_runtime_digest(tee)));
 	jw_array_end(&w);
 	if (ops->hello)
 		TRY(ops->hello(guest, &w));
@@ -32,11 +33,20 @@ RESULT rcar_request_make(const struct tee *tee, struct tee_guest *guest, struct 
 	return buf_end(out, "KBS request");
 }
 
-RESULT rcar_challenge_parse(struct bytes body, struct rcar_challenge *ret)
+static RESULT check_digest(const struct tee *tee, const char *selected)
+{
+	const char *want = digest_name(tee_runtime_digest(tee));
+
+	if (selected && strcasecmp(selected, want) != 0)
+		return err_new(ERR_UNSUPPORTED, "the broker selected digest %.16s, not %s",
+			selected, want);
+	return OK;
+}
+
+RESULT rcar_challenge_parse(const struct tee *tee, struct bytes body, struct rcar_challenge *ret)
 {
 	AUTO(json_freep) struct json *tree = NULL;
 	struct rcar_challenge c = { 0 };
-	const char *selected;
 
 	TRY(json_parse(body, &tree));
 	TRY(json_need_string(tree, "nonce", &c.nonce));
@@ -45,9 +55,13 @@ RESULT rcar_challenge_parse(struct bytes body, struct rcar_challenge *ret)
 	c.extra_params = json_get(tree, "extra-params");
 	if (!c.extra_params)
 		return err_new(ERR_FORMAT, "challenge lacks extra-params");
-	selected = json_string(json_get(c.extra_params, "selected-hash-algorithm"));
-	if (selected && strcasecmp(selected, "sha384") != 0)
-		return err_new(ERR_UNSUPPORTED, "the broker selected digest %.16s", selected);
+	TRY(check_digest(tee, json_string(json_get(c.extra_params, "selected-hash-algorithm"))));
+	if (tee->challenge_in_nonce) {
+		struct err e = json_parse(bytes_str(c.nonce), &c.in_nonce);
+		if (failed(e))
+			return err_add(e, "nonce of a challenge for platform %s", tee->platform);
+		c.extra_params = c.in_nonce;
+	}
 	c.tree = TAKE(tree);
 	*ret = c;
 	return OK;

@@ -7,16 +7,17 @@
 
 /* What the challenge brought. The extra-params live in `tree`. */
 struct rcar_challenge {
-	struct json *tree;
+	struct json *tree, *in_nonce; /* the latter only of platforms with challenge_in_nonce */
 	const char *nonce;
-	const struct json *extra_params;
+	const struct json *extra_params; /* or what the nonce holds */
 };
 void rcar_challenge_done(struct rcar_challenge *c);
 
-/* {"version","tee","extra-params":{"supported-hash-algorithms":["sha384"], what hello adds}} */
+/* {"version","tee","extra-params":{"supported-hash-algorithms":["sha384" (se: "sha512")], what
+ * hello adds}} */
 RESULT rcar_request_make(const struct tee *tee, struct tee_guest *guest, struct buf *out);
-/* ERR_UNSUPPORTED when the broker picks another digest than SHA-384. */
-RESULT rcar_challenge_parse(struct bytes body, struct rcar_challenge *ret);
+/* ERR_UNSUPPORTED when the broker picks another digest than the platform's. */
+RESULT rcar_challenge_parse(const struct tee *tee, struct bytes body, struct rcar_challenge *ret);
 
 struct rcar_attest {
 	const struct rcar_challenge *challenge;
@@ -30,6 +31,6 @@ RESULT rcar_token_parse(struct bytes body, struct buf *token);
 
 enum {
 	RCAR_MESSAGE_MAX = 2 * 1024 * 1024,
-	RCAR_NONCE_MAX = 4096,
+	RCAR_NONCE_MAX = 16 * 1024,
 	RCAR_TOKEN_MAX = 512 * 1024
 };

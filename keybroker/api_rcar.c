@@ -67,7 +67,7 @@ static const struct json_table init_table = {
 	.n = ARRAY_LEN(init_fields),
 };
 static const struct json_field runtime_fields[] = {
-	JSON_FIELD(struct runtime_data, nonce, FIELD_STR, FIELD_REQUIRED, 4096),
+	JSON_FIELD(struct runtime_data, nonce, FIELD_STR, FIELD_REQUIRED, SESSION_NONCE_MAX),
 	JSON_FIELD_AS(struct runtime_data, tee_pubkey, "tee-pubkey", FIELD_JSON, FIELD_REQUIRED, 0),
 };
 static const struct json_table runtime_table = {
@@ -143,6 +143,23 @@ static RESULT pick_tee(const struct auth_request *a, const struct tee **ret_tee)
 	return OK;
 }
 
+/* Of a platform whose challenge is the nonce. */
+static RESULT replace_nonce(struct request *r, struct session *s)
+{
+	AUTO(buf_done) struct buf nonce = BUF_INIT(SESSION_NONCE_MAX);
+	const struct tee_verify_input in = {
+		.parts = { { "se-header", buf_bytes(&r->b->se_header) } },
+		.n_parts = r->b->se_header.n > 0 ? 1 : 0,
+		.collateral = broker_collateral_now(&r->b->collateral),
+		.anchors = &r->b->anchors,
+		.policy = &r->b->tee_policy,
+		.now = r->now,
+	};
+
+	TRY(s->tee->verify->nonce(&in, &nonce, &s->state));
+	return session_set_nonce(s, buf_bytes(&nonce));
+}
+
 /* "extra-params" is "" unless the platform has something to say (trustee 1.5). */
 static RESULT write_challenge(
 	struct request *r, struct session *s, const struct json *hello, struct buf *out)
@@ -150,6 +167,8 @@ static RESULT write_challenge(
 	AUTO(buf_done) struct buf extra = BUF_INIT(ANSWER_MAX);
 	struct json_writer w = jw_of(out), e = jw_of(&extra);
 
+	if (s->tee->verify->nonce)
+		TRY(replace_nonce(r, s));
 	jw_object(&e);
 	if (s->tee->verify->challenge)
 		TRY(s->tee->verify->challenge(hello, &r->b->anchors, r->now, &e, &s->state));
@@ -202,12 +221,13 @@ static RESULT canonical_jwk(const struct json *jwk, struct buf *out)
 	return jwk_print(k, alg, out);
 }
 
-static RESULT report_data_of(const struct attest_request *a, struct digest_value *ret)
+static RESULT report_data_of(
+	const struct tee *tee, const struct attest_request *a, struct digest_value *ret)
 {
 	AUTO(buf_done) struct buf jwk = BUF_INIT(8192);
 
 	TRY(canonical_jwk(a->runtime.tee_pubkey, &jwk));
-	return runtime_data_digest(a->runtime.nonce, buf_bytes(&jwk),
+	return runtime_data_digest(tee_runtime_digest(tee), a->runtime.nonce, buf_bytes(&jwk),
 		a->evidence.additional ? a->evidence.additional : "", ret);
 }
 
@@ -281,7 +301,7 @@ static RESULT verify(struct request *r, struct session *s, const struct attest_r
 		return err_deny(ERR_UNVERIFIED, "kbs.nonce-mismatch", "runtime-data.nonce",
 			s->nonce, a->runtime.nonce);
 	TRY(decode_initdata(a, &initdata));
-	TRY(report_data_of(a, &report_data));
+	TRY(report_data_of(s->tee, a, &report_data));
 	in.report_data = digest_bytes(&report_data);
 	if (initdata.body)
 		in.initdata = bytes_str(initdata.body);

@@ -5,7 +5,8 @@
 #include <base/file.h>
 
 enum {
-	PEM_MAX = 256 * 1024
+	PEM_MAX = 256 * 1024,
+	SE_HEADER_FILE_MAX = 8192
 };
 
 #define POLICY_NAME "resource-policy"
@@ -70,6 +71,14 @@ static RESULT load_ear_key(struct broker *b)
 	return OK;
 }
 
+static RESULT load_se_header(struct broker *b)
+{
+	const char *file = b->config.attestation.se_header;
+
+	b->se_header = BUF_INIT(SE_HEADER_FILE_MAX);
+	return file ? file_read(file, &b->se_header) : OK;
+}
+
 static RESULT open_store(struct broker *b)
 {
 	AUTO(buf_done) struct buf key = BUF_INIT(PEM_MAX);
@@ -105,6 +114,7 @@ static RESULT open_parts(struct broker *b)
 	TRY(load_roots(&b->config.attestation.hardware_roots, &b->anchors.hardware));
 	TRY(load_roots(&b->config.attestation.software_roots, &b->anchors.software));
 	TRY(load_roots(&b->config.attestation.vendor_roots, &b->anchors.vendor));
+	TRY(load_se_header(b));
 	b->tee_policy.max_staleness_s = (int64_t)b->config.collateral.max_staleness_s;
 	TRY(broker_collateral_open(b->config.collateral.store, &b->collateral));
 	TRY(open_store(b));
@@ -153,6 +163,7 @@ void broker_freep(struct broker **ref)
 	x509_list_done(&b->anchors.software);
 	x509_list_done(&b->anchors.vendor);
 	broker_collateral_done(&b->collateral);
+	buf_done(&b->se_header);
 	kbs_config_done(&b->config);
 	free(b);
 	*ref = NULL;

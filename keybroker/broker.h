@@ -30,6 +30,7 @@ struct broker {
 	size_t n_signers;
 	struct tee_anchors anchors;
 	struct tee_policy tee_policy;
+	struct buf se_header; /* what attestation.se_header holds; empty: none */
 	struct broker_collateral collateral;
 	struct key *ear_key;
 	struct key *admin_keys[ADMIN_KEYS_MAX];

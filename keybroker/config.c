@@ -33,6 +33,7 @@ static const struct json_field attestation_fields[] = {
 	JSON_FIELD(struct kbs_attestation_config, hardware_roots, FIELD_STRV, 0, FILES_MAX),
 	JSON_FIELD(struct kbs_attestation_config, software_roots, FIELD_STRV, 0, FILES_MAX),
 	JSON_FIELD(struct kbs_attestation_config, vendor_roots, FIELD_STRV, 0, FILES_MAX),
+	JSON_FIELD(struct kbs_attestation_config, se_header, FIELD_STR, 0, PATH_LIMIT),
 	JSON_FIELD(struct kbs_attestation_config, token_lifetime_s, FIELD_U64, 0, DAY_S),
 	JSON_FIELD(struct kbs_attestation_config, session_lifetime_s, FIELD_U64, 0, DAY_S),
 };

@@ -15,6 +15,7 @@ struct kbs_attestation_config {
 	struct strv hardware_roots; /* files: certificates */
 	struct strv software_roots; /* files: roots of simulated platforms */
 	struct strv vendor_roots;   /* files: in place of the TEE vendors' roots built in */
+	char *se_header;	    /* file: header of the Secure Execution image; may be absent */
 	uint64_t token_lifetime_s, session_lifetime_s;
 };
 

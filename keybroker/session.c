@@ -23,6 +23,7 @@ static void session_free(struct session *x)
 	bytes_wipe(x->state.p, x->state.n);
 	buf_done(&x->state);
 	buf_done(&x->token);
+	free(x->nonce);
 	json_free(x->claims);
 	free(x);
 }
@@ -54,13 +55,22 @@ void sessions_freep(struct sessions **s)
 
 static RESULT fill_nonce(struct session *x)
 {
-	AUTO(buf_done) struct buf text = BUF_INIT(sizeof(x->nonce));
+	AUTO(buf_done) struct buf text = BUF_INIT(SESSION_NONCE_MAX);
 	uint8_t raw[NONCE_SIZE];
 
 	TRY(random_fill(raw, sizeof(raw)));
 	base64_encode(BASE64_STD, BYTES_OF(raw), &text);
 	TRY(buf_end(&text, "nonce"));
-	memcpy(x->nonce, text.p, text.n);
+	return session_set_nonce(x, buf_bytes(&text));
+}
+
+RESULT session_set_nonce(struct session *x, struct bytes nonce)
+{
+	char *copy = NULL;
+
+	TRY(bytes_to_str(nonce, &copy));
+	free(x->nonce);
+	x->nonce = copy;
 	return OK;
 }
 

@@ -46,6 +46,7 @@ size_t tpm_rc_explain(uint64_t code, struct fields *out);
 /* Guest halves (library tee-guest). */
 extern const struct tee_guest_ops az_snp_vtpm_guest_ops;
 extern const struct tee_guest_ops az_tdx_vtpm_guest_ops;
+extern const struct tee_guest_ops se_guest_ops;
 extern const struct tee_guest_ops snp_guest_ops;
 extern const struct tee_guest_ops tdx_guest_ops;
 extern const struct tee_guest_ops vtpm_guest_ops;

@@ -116,6 +116,11 @@ const struct tee *tee_by_kbs_name(const char *name)
 	return NULL;
 }
 
+enum digest_alg tee_runtime_digest(const struct tee *t)
+{
+	return t->runtime_digest ? t->runtime_digest : DIGEST_SHA384;
+}
+
 RESULT tee_verify(const struct tee *t, const struct tee_verify_input *in, struct claims *ret_claims)
 {
 	AUTO(checks_freep) struct checks *checks = NULL;

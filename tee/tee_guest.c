@@ -7,6 +7,7 @@ static const struct driver {
 } drivers[] = {
 	{ &tee_tdx, &tdx_guest_ops },
 	{ &tee_snp, &snp_guest_ops },
+	{ &tee_se, &se_guest_ops },
 	{ &tee_az_snp_vtpm, &az_snp_vtpm_guest_ops },
 	{ &tee_az_tdx_vtpm, &az_tdx_vtpm_guest_ops },
 	{ &tee_vtpm, &vtpm_guest_ops },

@@ -1,6 +1,7 @@
 set(FILES
 	roots.c
 	se_add_secret.c
+	se_challenge.c
 	se_describe.c
 	se_exchange.c
 	se_header.c

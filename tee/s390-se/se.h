@@ -53,6 +53,35 @@ struct se_request_make {
 };
 RESULT se_request_make(const struct se_request_make *m, struct buf *ret_request);
 
+/* ---- a broker's challenge ---- */
+enum {
+	SE_HANDLE_SIZE = 32,
+	SE_TAGS_SIZE = 3 * SE_PAGE_DIGEST + SE_TAG_SIZE,
+	SE_ADDITIONAL_SIZE = 2 * SE_PHKH_SIZE, /* image and attestation PHKH */
+};
+/* Flags of the requests that Trustee makes: nonce, image and attestation PHKH. */
+#define SE_TRUSTEE_FLAGS                                                                           \
+	(UINT64_C(1) << (63 - SE_FLAG_NONCE) | UINT64_C(1) << (63 - SE_FLAG_IMAGE_PHKH) |          \
+		UINT64_C(1) << (63 - SE_FLAG_ATTESTATION_PHKH))
+
+/* What a broker remembers of it, and a guest's answer must be of. */
+struct se_challenge {
+	uint8_t measurement_key[SE_MEASUREMENT_KEY], nonce[SE_NONCE_SIZE];
+	/* What stands for the two above in JSON ("encr_measurement_key", "encr_request_nonce"):
+	 * random, for nobody needs to take anything out of them. */
+	uint8_t key_handle[SE_HANDLE_SIZE], nonce_handle[SE_HANDLE_SIZE];
+	uint8_t tags[SE_TAGS_SIZE]; /* of the image's header: PLD, ALD, TLD, tag */
+};
+RESULT se_challenge_parse(struct bytes state, struct se_challenge *ret_challenge);
+/* tee_verify_ops.nonce and .challenge. The request is for the hosts whose documents in the
+ * collateral are good; none: refused with the reason of the last. */
+RESULT se_nonce(const struct tee_verify_input *in, struct buf *ret_nonce, struct buf *ret_state);
+RESULT se_select_digest(const struct json *hello, const struct tee_anchors *anchors, int64_t now,
+	struct json_writer *w, struct buf *ret_state);
+/* The header of the part "se-header", a header or an image. ERR_NOT_FOUND: there is no such part.
+ */
+RESULT se_header_part(const struct tee_verify_input *in, struct se_header *ret_header);
+
 /* ---- measurement ---- */
 struct se_measured {
 	struct bytes pld, ald, tld, tag; /* of the image's header */

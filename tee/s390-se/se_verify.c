@@ -9,13 +9,8 @@
 
 enum {
 	FIELD_MAX = 64 * 1024,
-	TAGS_SIZE = 3 * SE_PAGE_DIGEST + SE_TAG_SIZE,
+	REPORT_DATA = 64, /* the digest of the runtime data, SHA-512 */
 };
-
-/* Flags of the requests that Trustee makes: nonce, image and attestation PHKH. */
-static const uint64_t trustee_flags = UINT64_C(1) << (63 - SE_FLAG_NONCE) |
-				      UINT64_C(1) << (63 - SE_FLAG_IMAGE_PHKH) |
-				      UINT64_C(1) << (63 - SE_FLAG_ATTESTATION_PHKH);
 
 /* What either form of evidence comes to. */
 struct evidence {
@@ -39,14 +34,10 @@ static void evidence_done(struct evidence *e)
 
 static RESULT take_header(const struct tee_verify_input *in, struct se_header *h, bool *ret_given)
 {
-	struct bytes part = tee_part(in, "se-header"), header = part;
+	struct err e = se_header_part(in, h);
 
-	*ret_given = part.n > 0;
-	if (part.n == 0)
-		return OK;
-	if (part.n > SE_HEADER_MAX)
-		TRY(se_header_find(part, &header));
-	return se_header_parse(header, h);
+	*ret_given = !failed(e);
+	return e.code == ERR_NOT_FOUND && tee_part(in, "se-header").n == 0 ? OK : e;
 }
 
 static void tags_of(const struct se_header *h, struct se_measured *m)
@@ -110,11 +101,49 @@ static RESULT unwrap(
 	return OK;
 }
 
+/* Anybody can wrap a key of his own for a public key, or send along an older one: what counts is
+ * what this session asked with. */
+static RESULT take_session(struct bytes state, struct bytes key, struct bytes nonce,
+	struct bytes tags, struct evidence *e, struct checks *c)
+{
+	struct se_challenge s;
+
+	TRY(se_challenge_parse(state, &s));
+	struct err x = secret_of(BYTES_OF(s.measurement_key), &e->key);
+	bytes_wipe(s.measurement_key, sizeof(s.measurement_key));
+	TRY(x);
+	memcpy(e->nonce, s.nonce, sizeof(e->nonce));
+	e->measured.nonce = BYTES_OF(e->nonce);
+	(void)check_that(c,
+		bytes_equal(key, BYTES_OF(s.key_handle)) &&
+			bytes_equal(nonce, BYTES_OF(s.nonce_handle)),
+		DENY_SE_REQUEST_KEY, "request: of this session", "what the challenge said",
+		"other values");
+	(void)check_bytes(
+		c, DENY_SE_HEADER, "image: that of the challenge", BYTES_OF(s.tags), tags);
+	return OK;
+}
+
+static RESULT take_wrapped(struct bytes pem, struct bytes key, struct bytes nonce,
+	struct evidence *e, struct checks *c)
+{
+	AUTO(key_freep) struct key *own = NULL;
+
+	if (pem.n == 0) {
+		check_fail(c, DENY_SE_REQUEST_KEY, "measurement key",
+			"the key that the request's secrets are wrapped by", "none given");
+		return OK;
+	}
+	TRY(key_parse_private(pem, &own));
+	(void)check_result(
+		c, unwrap(own, key, nonce, e), DENY_SE_REQUEST_KEY, "measurement key: unwrapped");
+	return OK;
+}
+
 static RESULT read_json(const struct tee_verify_input *in, struct evidence *e, struct checks *c)
 {
 	const struct json *j = in->evidence;
-	AUTO(key_freep) struct key *own = NULL;
-	struct bytes key, nonce, tags, pem = tee_part(in, "se-key");
+	struct bytes key, nonce, tags;
 	const struct {
 		const char *name;
 		struct bytes *to;
@@ -131,16 +160,10 @@ static RESULT read_json(const struct tee_verify_input *in, struct evidence *e, s
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
 		TRY(take_base64(j, members[i].name, &e->own[i], members[i].to));
 	TRY(split_tags(tags, &e->measured));
-	e->flags = trustee_flags;
-	if (pem.n == 0) {
-		check_fail(c, DENY_SE_REQUEST_KEY, "measurement key",
-			"the key that the request's secrets are wrapped by", "none given");
-		return OK;
-	}
-	TRY(key_parse_private(pem, &own));
-	(void)check_result(
-		c, unwrap(own, key, nonce, e), DENY_SE_REQUEST_KEY, "measurement key: unwrapped");
-	return OK;
+	e->flags = SE_TRUSTEE_FLAGS;
+	if (in->state.n > 0)
+		return take_session(in->state, key, nonce, tags, e, c);
+	return take_wrapped(tee_part(in, "se-key"), key, nonce, e, c);
 }
 
 /* ---- pvattest's file ---- */
@@ -228,26 +251,48 @@ static RESULT check_measurement(const struct evidence *e, struct checks *c)
 	return OK;
 }
 
+/*
+ * The launch binds no initdata; a guest that is measured itself says behind the runtime data which
+ * it runs with. A host that exchanges it cannot do so unseen then.
+ */
+static void check_initdata(const struct tee_verify_input *in, struct bytes user_data,
+	uint8_t *expected, struct checks *c)
+{
+	if (in->initdata_digest.n == 0)
+		return;
+	if (user_data.n > REPORT_DATA && in->report_data.n <= REPORT_DATA) {
+		tee_fit_digest(
+			in->initdata_digest, expected + REPORT_DATA, user_data.n - REPORT_DATA);
+		(void)check_bytes(c, DENY_INITDATA_MISMATCH, "initdata",
+			bytes_of(expected + REPORT_DATA, user_data.n - REPORT_DATA),
+			bytes_of(user_data.p + REPORT_DATA, user_data.n - REPORT_DATA));
+	} else {
+		check_fail(c, DENY_INITDATA_MISMATCH, "initdata",
+			"its digest behind the runtime data", "none: nothing binds it");
+	}
+}
+
 static void check_bound(
 	const struct tee_verify_input *in, const struct evidence *e, struct checks *c)
 {
-	uint8_t data[SE_USER_DATA_MAX];
+	uint8_t data[SE_USER_DATA_MAX] = { 0 };
 	size_t n = e->measured.user_data.n;
 
+	if (n > sizeof(data))
+		return; /* the measurement has failed for that already */
+	tee_fit_digest(in->report_data, data, n);
+	check_initdata(in, e->measured.user_data, data, c);
 	if (in->report_data.n == 0) {
 		check_skip(c, "user data", "no value given to compare with");
-	} else if (in->report_data.n > n || n > sizeof(data)) {
+	} else if (in->report_data.n > n) {
 		check_fail(c, DENY_EVIDENCE_REPORT_DATA, "user data", "as long as what was given",
 			"shorter");
 	} else {
-		tee_fit_digest(in->report_data, data, n);
 		(void)check_bytes(c, DENY_EVIDENCE_REPORT_DATA, "user data", bytes_of(data, n),
 			e->measured.user_data);
 	}
 	(void)check_bytes_if_given(
 		c, DENY_MEASUREMENT, "image: tag", tee_policy_of(in)->measurement, e->measured.tag);
-	if (in->initdata_digest.n > 0)
-		check_skip(c, "initdata", "nothing of this platform binds it");
 }
 
 static size_t failures(const struct checks *c)
@@ -265,18 +310,37 @@ struct hosts { /* PHKHs of host keys whose documents were found good */
 	bool given;
 };
 
+/* A broker's store has documents of many hosts, old ones too: there only the good ones count, and
+ * the request was made for no others. A person is told what is wrong with those he gave. */
+static RESULT check_hkd(const struct tee_verify_input *in, const struct x509 *cert,
+	struct checks *c, bool *ret_good)
+{
+	AUTO(checks_freep) struct checks *apart = NULL;
+	size_t before = failures(c);
+
+	if (in->state.n > 0) {
+		TRY(checks_new(&apart));
+		TRY(se_check_hkd(in, cert, apart));
+		*ret_good = !failed(checks_end(apart));
+		return OK;
+	}
+	TRY(se_check_hkd(in, cert, c));
+	*ret_good = failures(c) == before;
+	return OK;
+}
+
 static RESULT check_documents(
 	const struct tee_verify_input *in, struct checks *c, struct hosts *hosts)
 {
 	for (size_t i = 0; in->collateral && i < in->collateral->n; i++) {
 		const struct x509 *cert = in->collateral->v[i]->cert;
 		AUTO(key_freep) struct key *key = NULL;
+		bool good = false;
 		if (!cert || !se_is_hkd(cert) || hosts->n == SE_SLOTS_MAX)
 			continue;
-		size_t before = failures(c);
 		hosts->given = true;
-		TRY(se_check_hkd(in, cert, c));
-		if (failures(c) > before)
+		TRY(check_hkd(in, cert, c, &good));
+		if (!good)
 			continue;
 		TRY(x509_public_key(cert, &key));
 		TRY(se_phkh(key, hosts->phkh[hosts->n++]));
@@ -328,6 +392,10 @@ static void add_claims(const struct evidence *e, const struct se_additional *a, 
 	claims_bool(c, "simulated", false);
 	claims_bool(c, "se.debug", false);
 	claims_bool(c, "debug", false);
+	if (e->measured.user_data.n > REPORT_DATA)
+		claims_hex(c, "init_data",
+			bytes_of(e->measured.user_data.p + REPORT_DATA,
+				e->measured.user_data.n - REPORT_DATA));
 	claims_hex(c, "report_data", e->measured.user_data);
 }
 
@@ -380,6 +448,8 @@ static bool se_recognise(const struct tee_verify_input *in)
 }
 
 static const struct tee_verify_ops se_verify_ops = {
+	.challenge = se_select_digest,
+	.nonce = se_nonce,
 	.verify = se_verify,
 	.recognise = se_recognise,
 };
@@ -388,4 +458,6 @@ const struct tee tee_se = {
 	.platform = "se",
 	.kbs_name = "se",
 	.verify = &se_verify_ops,
+	.challenge_in_nonce = true,
+	.runtime_digest = DIGEST_SHA512,
 };

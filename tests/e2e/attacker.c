@@ -85,7 +85,7 @@ static RESULT challenge(struct attacker *a, struct rcar_challenge *ret)
 
 	TRY(rcar_request_make(a->tee, a->guest, &body));
 	TRY(post(a, "auth", buf_bytes(&body), &answer));
-	return rcar_challenge_parse(buf_bytes(&answer.body), ret);
+	return rcar_challenge_parse(a->tee, buf_bytes(&answer.body), ret);
 }
 
 static RESULT new_jwk(struct buf *out)
@@ -101,7 +101,7 @@ static RESULT prove(struct attacker *a, const struct rcar_challenge *c, struct p
 	struct digest_value report_data;
 
 	TRY(new_jwk(&p->jwk));
-	TRY(runtime_data_digest(c->nonce, buf_bytes(&p->jwk), "", &report_data));
+	TRY(runtime_data_digest(DIGEST_SHA384, c->nonce, buf_bytes(&p->jwk), "", &report_data));
 	return tee_guest_ops(a->tee)->evidence(
 		a->guest, digest_bytes(&report_data), c->extra_params, &p->evidence);
 }

@@ -8,10 +8,10 @@
 #include <tee/tee.h>
 
 /* ---- runtime data: what report_data is the digest of (both sides) ---- */
-/* SHA-384 of JCS {"additional-evidence":A,"nonce":N,"tee-pubkey":JWK}; jwk is jwk_print() output.
- */
-RESULT runtime_data_digest(const char *nonce, struct bytes jwk, const char *additional_evidence,
-	struct digest_value *ret_sha384);
+/* Of JCS {"additional-evidence":A,"nonce":N,"tee-pubkey":JWK}; jwk is jwk_print() output;
+ * alg is tee_runtime_digest(). */
+RESULT runtime_data_digest(enum digest_alg alg, const char *nonce, struct bytes jwk,
+	const char *additional_evidence, struct digest_value *ret_digest);
 
 /* ---- reference values: id -> accepted values ---- */
 struct reference_values;

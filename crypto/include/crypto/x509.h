@@ -146,6 +146,8 @@ struct x509_make_extension {
 
 struct x509_make {
 	const char *common_name;
+	const struct x509_attribute *name; /* of the subject, before the common name */
+	size_t n_name;
 	const char *const *dns; /* NULL-ended, may be NULL */
 	const char *const *ip;	/* NULL-ended, may be NULL */
 	bool ca;

@@ -42,6 +42,9 @@ struct tee_guest_config {
 	/* tdx: quote generation service, for kernels without configfs-tsm; NULL: the host's by
 	 * vsock, port of <root>/etc/tdx-attest.conf or 4050 */
 	const char *qgs;
+	/* se: digest of the initdata in use, which nothing else binds: evidence carries it. NULL:
+	 * there is none. */
+	const struct digest_value *initdata;
 	const struct tee_io *io;   /* tdx, snp, se: NULL: tee_io_kernel */
 	unsigned azure_timeout_ms; /* az-*: of each answer by paravisor or service, 0: 10 s */
 };
@@ -56,7 +59,8 @@ struct tee_guest_ops {
 	/* Members for the "extra-params" object of the auth request. May be NULL. */
 	RESULT (*hello)(struct tee_guest *g, struct json_writer *w);
 	/* Appends the primary evidence (one JSON value). report_data is the digest of the runtime
-	 * data; challenge_extra the "extra-params" of the challenge. */
+	 * data; challenge_extra the "extra-params" of the challenge, or what its nonce holds
+	 * (struct tee, challenge_in_nonce). */
 	RESULT(*evidence)
 	(struct tee_guest *g, struct bytes report_data, const struct json *challenge_extra,
 		struct buf *ret_json);
@@ -132,6 +136,13 @@ struct tee_verify_ops {
 	(const struct json *hello, const struct tee_anchors *anchors, int64_t now,
 		struct json_writer *w, struct buf *ret_state);
 	/*
+	 * At auth, for platforms whose challenge is the nonce itself (struct tee,
+	 * challenge_in_nonce): appends it to `ret_nonce`, and what verify() needs to `ret_state`.
+	 * `in` has no evidence, but parts ("se-header"), collateral, anchors, policy and now.
+	 */
+	RESULT(*nonce)
+	(const struct tee_verify_input *in, struct buf *ret_nonce, struct buf *ret_state);
+	/*
 	 * Everything that can be said about the evidence, one row in `checks` each: goes on after a
 	 * failed check as long as the next one still has a meaning. ERR_FORMAT: not parsed (field
 	 * and offset in the text). Else the result is checks_end(); claims only on success.
@@ -147,7 +158,12 @@ struct tee {
 	const char
 		*kbs_name; /* "tpm": the "tee" member of the KBS protocol and the claims' prefix */
 	const struct tee_verify_ops *verify; /* NULL: evidence of it cannot be judged here */
+	/* The nonce is a JSON text that the guest's driver needs (Trustee: se). */
+	bool challenge_in_nonce;
+	enum digest_alg runtime_digest; /* see tee_runtime_digest() */
 };
+/* Of the runtime data, for report_data: SHA-384 unless the row says otherwise (Trustee: se). */
+enum digest_alg tee_runtime_digest(const struct tee *t);
 
 const struct tee *tee_by_platform(const char *platform); /* NULL: unknown */
 const struct tee *tee_by_kbs_name(const char *name);

@@ -250,15 +250,16 @@ static void test_runtime_data(void **state)
 		"\"x\":\"AA\",\"y\":\"BB\"}}";
 
 	(void)state;
-	assert_ok(runtime_data_digest("n\"",
+	assert_ok(runtime_data_digest(DIGEST_SHA384, "n\"",
 		bytes_str("{\"kty\":\"EC\",\"y\":\"BB\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"AA\","
 			  "\"crv\":\"P-256\"}"),
 		"", &got));
 	assert_ok(digest(DIGEST_SHA384, bytes_str(canonical), &want));
 	assert_bytes_equal(digest_bytes(&got), digest_bytes(&want));
-	assert_err(runtime_data_digest("n", bytes_str("{"), "", &got), ERR_FORMAT);
-	assert_true(failed(runtime_data_digest("n", bytes_str("1.5"), "", &got)));
-	assert_true(failed(runtime_data_digest("n", bytes_str("{},\"nonce\":1"), "", &got)));
+	assert_err(runtime_data_digest(DIGEST_SHA384, "n", bytes_str("{"), "", &got), ERR_FORMAT);
+	assert_true(failed(runtime_data_digest(DIGEST_SHA384, "n", bytes_str("1.5"), "", &got)));
+	assert_true(failed(
+		runtime_data_digest(DIGEST_SHA384, "n", bytes_str("{},\"nonce\":1"), "", &got)));
 }
 
 /* ---- the whole path ---- */

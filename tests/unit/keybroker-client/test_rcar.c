@@ -10,7 +10,7 @@ static struct err parse_challenge(void *arg, struct bytes in)
 	AUTO(rcar_challenge_done) struct rcar_challenge c = { 0 };
 
 	(void)arg;
-	return rcar_challenge_parse(in, &c);
+	return rcar_challenge_parse(tee_by_platform("vtpm"), in, &c);
 }
 
 static void test_challenge(void **state)
@@ -47,6 +47,38 @@ static void test_challenge(void **state)
 	}
 }
 
+/* Trustee's challenge for Secure Execution: JSON in the nonce, and SHA-512. */
+static void test_challenge_in_nonce(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err_code code;
+	} table[] = {
+		{ "{\"nonce\":\"{\\\"a\\\":1}\",\"extra-params\":"
+		  "{\"selected-hash-algorithm\":\"SHA512\"}}",
+			ERR_OK },
+		{ "{\"nonce\":\"{\\\"a\\\":1}\",\"extra-params\":\"\"}", ERR_OK },
+		{ "{\"nonce\":\"{}\",\"extra-params\":"
+		  "{\"selected-hash-algorithm\":\"sha384\"}}",
+			ERR_UNSUPPORTED },
+		{ "{\"nonce\":\"bm9uY2U=\",\"extra-params\":\"\"}", ERR_FORMAT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		AUTO(rcar_challenge_done) struct rcar_challenge c = { 0 };
+		uint64_t one = 0;
+
+		struct err e =
+			rcar_challenge_parse(tee_by_platform("se"), bytes_str(table[i].text), &c);
+		assert_int_equal(e.code, table[i].code);
+		if (failed(e))
+			continue;
+		assert_string_equal(c.nonce, "{\"a\":1}");
+		assert_true(json_u64(json_get(c.extra_params, "a"), &one) && one == 1);
+	}
+}
+
 static void test_attest(void **state)
 {
 	AUTO(rcar_challenge_done) struct rcar_challenge c = { 0 };
@@ -58,7 +90,8 @@ static void test_attest(void **state)
 	};
 
 	(void)state;
-	assert_ok(rcar_challenge_parse(bytes_str("{\"nonce\":\"n\",\"extra-params\":\"\"}"), &c));
+	assert_ok(rcar_challenge_parse(
+		tee_by_platform("vtpm"), bytes_str("{\"nonce\":\"n\",\"extra-params\":\"\"}"), &c));
 	assert_ok(rcar_attest_make(&a, &out));
 	assert_string_equal(buf_cstr(&out),
 		"{\"init-data\":null,\"runtime-data\":{\"nonce\":\"n\",\"tee-pubkey\":{\"kty\":"
@@ -111,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_challenge),
+		cmocka_unit_test(test_challenge_in_nonce),
 		cmocka_unit_test(test_attest),
 		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_refusal),

@@ -4,7 +4,7 @@
 #define GOOD                                                                                       \
 	"audit = \"/a\"\n[server]\nport = 4443\ntls_cert = \"/c\"\ntls_key = \"/k\"\n"             \
 	"[store]\npath = \"/s\"\nkey_file = \"/sk\"\n[attestation]\near_key = \"/e\"\n"            \
-	"software_roots = [\"/r1\", \"/r2\"]\nvendor_roots = [\"/v\"]\n"                           \
+	"software_roots = [\"/r1\", \"/r2\"]\nvendor_roots = [\"/v\"]\nse_header = \"/h\"\n"       \
 	"[collateral]\nstore = \"/cs\"\nmax_staleness_s = 60\n[admin]\npublic_keys = [\"/p\"]\n"
 
 static void test_good(void **state)
@@ -20,6 +20,7 @@ static void test_good(void **state)
 	assert_int_equal(c.attestation.hardware_roots.n, 0);
 	assert_string_equal(c.admin.public_keys.v[0], "/p");
 	assert_string_equal(c.attestation.vendor_roots.v[0], "/v");
+	assert_string_equal(c.attestation.se_header, "/h");
 	assert_string_equal(c.collateral.store, "/cs");
 	assert_int_equal(c.collateral.max_staleness_s, 60);
 }
