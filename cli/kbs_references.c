@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <base/cbor.h>
 #include <base/clock.h>
 #include <base/file.h>
 #include <crypto/key.h>
@@ -39,13 +40,14 @@ static RESULT read_signature(const char *file, const char *named, struct buf *re
 	return file_exists(beside) ? file_read(beside, ret) : OK;
 }
 
+/* A CoRIM does: CBOR whose first byte is a tag. No text begins with such a byte. */
 static bool carries_signature(struct bytes data)
 {
 	enum {
-		FIRST_OF_TEXT = '{'
+		MAJOR_SHIFT = 5
 	};
 
-	return data.n > 0 && data.p[0] != FIRST_OF_TEXT;
+	return data.n > 0 && data.p[0] >> MAJOR_SHIFT == CBOR_TAG;
 }
 
 static RESULT make_import(const struct import_options *o, const char *file, struct buf *body)

@@ -87,7 +87,8 @@ static RESULT add_firmware_events(const struct boot_reference_values *v, struct 
 	if (v->pei_timer.n > 0)
 		TRY(add_value(m, "vtpm.firmware", "PEI volume, with timer", false, &v->pei_timer));
 	for (size_t i = 0; i < v->n_machines; i++) {
-		(void)snprintf(label, sizeof(label), "PEI volume, %u vCPUs", v->machines[i].cpus);
+		(void)snprintf(label, sizeof(label), "PEI volume, %u vCPU%s", v->machines[i].cpus,
+			v->machines[i].cpus > 1 ? "s" : "");
 		TRY(add_value(m, "vtpm.firmware", label, false, &v->machines[i].pei));
 	}
 	return OK;
@@ -116,7 +117,7 @@ static RESULT add_pcrs(const struct vtpm_boot *b, unsigned cpus, bool debug, str
 		if (b->pcr[pcr].n == 0 || pcr == 8 || (pcr == 1 && !b->has_pcr1))
 			continue;
 		(void)snprintf(id, sizeof(id), "vtpm.pcr%u", pcr);
-		(void)snprintf(label, sizeof(label), "%u vCPUs", cpus);
+		(void)snprintf(label, sizeof(label), "%u vCPU%s", cpus, cpus > 1 ? "s" : "");
 		TRY(add_value(m, id, by_cpus ? label : NULL, debug, &b->pcr[pcr]));
 	}
 	return OK;
@@ -194,8 +195,8 @@ static RESULT add_snp_variant(
 	for (unsigned cpus = 1; cpus <= in->cpus; cpus++) {
 		machine.vcpus = cpus;
 		TRY(launch_snp_digest(&machine, &d));
-		(void)snprintf(label, sizeof(label), "%u vCPUs, %s, features 0x%llx", cpus,
-			v->model, (unsigned long long)v->features);
+		(void)snprintf(label, sizeof(label), "%u vCPU%s, %s, features 0x%llx", cpus,
+			cpus > 1 ? "s" : "", v->model, (unsigned long long)v->features);
 		TRY(add_value(m, "snp_launch_measurement", label, cmdlines[v->cmdline].debug, &d));
 	}
 	return OK;

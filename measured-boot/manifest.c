@@ -132,6 +132,10 @@ RESULT manifest_check(const struct manifest *m)
 	if (m->values.n == 0)
 		return err_new(ERR_FORMAT, "manifest: no reference values");
 	TRY(check_list(&m->values, "reference value"));
+	for (size_t i = 0; i < m->values.n; i++)
+		if (str_equal(m->values.v[i].id, "initdata"))
+			return err_new(ERR_DENIED, "manifest: 'initdata' is for the pod's owner to "
+						   "approve, not for the image's publisher");
 	return check_list(&m->inputs, "input");
 }
 

@@ -123,6 +123,11 @@ value rtmr_1 '["cc02"]'
 admin remove theirs
 ok "Trustee's form"
 
+# ---- what a publisher may not approve ----
+printf '{"version":"0.1.0","type":"sample","payload":"%s"}' "$(printf '{"initdata":["cc01"]}' | base64 -w0)" >initdata.json
+openssl pkeyutl -sign -inkey ours.key -rawin -in initdata.json -out initdata.json.sig
+refused 'initdata by the publisher of an image' "pod's owner" import initdata.json --key ours.pub --name theirs
+
 # ---- signers of the configuration ----
 stop
 printf '\n[reference_values]\nsigners = ["%s/ours.pub"]\n' "$dir" >>kbs/kbs.toml

@@ -62,8 +62,8 @@ static inline struct bytes manifest_bytes(const struct manifest_item *i)
 {
 	return bytes_of(i->v, i->n);
 }
-/* The rules above, and at least one value; ERR_FORMAT, ERR_LIMIT. What is printed or read has
- * passed. */
+/* The rules above, and at least one value, none of it for `initdata`, which is not the image's to
+ * say; ERR_FORMAT, ERR_LIMIT, ERR_DENIED. What is printed or read has passed. */
 RESULT manifest_check(const struct manifest *m);
 /* "snp", "tdx", "vtpm", ...; "guest" for ids of no single platform. */
 const char *manifest_platform(const char *id);

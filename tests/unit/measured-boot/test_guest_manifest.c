@@ -146,7 +146,7 @@ static void test_snp(void **state)
 	f.in.guest_features = 0x21;
 	assert_ok(guest_manifest_make(&f.in, &one));
 	assert_int_equal(count(&one, "snp_launch_measurement", false), 4 * 3);
-	(void)labelled(&one, "snp_launch_measurement", "1 vCPUs, EPYC-v4, features 0x21", false);
+	(void)labelled(&one, "snp_launch_measurement", "1 vCPU, EPYC-v4, features 0x21", false);
 }
 
 /* The registers of a firmware as it is built, for both ways in which QEMU passes the kernel. */

@@ -88,6 +88,11 @@ static void test_check(void **state)
 		assert_err(manifest_to_corim(&m, &out), ERR_FORMAT);
 		assert_int_equal(out.n, 0);
 	}
+	AUTO(manifest_done) struct manifest initdata = { 0 };
+	manifest_make(&initdata);
+	const struct manifest_entry e = { .id = "initdata", .v = bytes_str("x") };
+	assert_ok(manifest_add_value(&initdata, &e));
+	assert_err(manifest_print(&initdata, &out), ERR_DENIED);
 	AUTO(manifest_done) struct manifest none = { 0 };
 	assert_ok(str_dup("x", &none.name));
 	assert_err(manifest_check(&none), ERR_FORMAT);
