@@ -7,6 +7,11 @@ cd "$(dirname "$0")/../.."
 . tests/e2e/stack.sh
 archs=("$@")
 [ ${#archs[@]} -gt 0 ] || archs=(x86_64 s390x)
+bin=${SEALPOD_BIN:-$PWD/build/release/bin}
+if [[ " ${archs[*]} " == *" s390x "* ]] && [ ! -f "$(dirname "$bin")/guest-s390x/initrd" ]; then
+	echo "SKIPPED: no s390x guest image (target sealpod-image-s390x)"
+	exit 77
+fi
 dir=$(mktemp -d /tmp/sealpod-none-XXXXXX)
 trap 'stack_down; rm -rf "$dir"' EXIT
 stack_up "$dir"
@@ -46,15 +51,17 @@ job() {
 
 server() {
 	local out status=0 pid id=none-${arch/_/-}-$$
-	guest --name "$id" --container server "$GREG/$arch:latest" </dev/null >/dev/null 2>"$dir/err" &
+	"$SEALPOD" run --platform none --arch "$arch" --initdata "$S/initdata-$arch.toml" --name "$id" --container server "$GREG/$arch:latest" \
+		</dev/null >/dev/null 2>"$dir/err" &
 	pid=$!
+	STACK_PIDS+=("$pid")
 	wait_for 180 "$SEALPOD" pod exec "$id" -- /bin/cat /etc/secret.txt || die "$arch: no exec: $(cat "$dir/err")"
 	expect 'exec as the manifest allows' "$("$SEALPOD" pod exec "$id" -- /bin/cat /etc/secret.txt)" 'encrypted when it left'
 	out=$("$SEALPOD" pod exec "$id" -- /bin/ls / 2>&1) && die "$arch: any command is executed"
 	expect 'no other exec' "$out" manifest.exec
 	out=$("$SEALPOD" pod exec "$id" -- /bin/wget -qO- http://127.0.0.1:8006/cdh/resource/default/key/app 2>&1) && die "$arch: a key without a TEE"
-	expect 'no key without a TEE' "$out" 'server returned error'
-	expect 'the log of the guest is kept' "$("$SEALPOD" pod logs "$id")" platform=none
+	expect 'no key without a TEE' "$out" 'error: HTTP/1.1 500' # hub.no-tee; busybox does not show the text
+	expect 'the log of the guest is kept' "$("$SEALPOD" pod logs "$id")" '"platform":"none"'
 	kill "$pid"
 	wait "$pid" || status=$?
 	expect 'a signal reaches the container' "$status" 42
@@ -63,7 +70,7 @@ server() {
 unsigned() {
 	local out
 	out=$(guest --container unsigned "$GREG/$arch-unsigned:latest" </dev/null 2>&1) && die "$arch: an unsigned image runs"
-	expect 'an unsigned image does not run' "$out" image.signature
+	expect 'an unsigned image does not run' "$out" image.unsigned
 }
 
 for arch in "${archs[@]}"; do
