@@ -366,7 +366,8 @@ static void check_host(
 	(void)check_that(c, found, DENY_SE_HOST_KEY, what, "a verified host key document's", got);
 }
 
-static void add_claims(const struct evidence *e, const struct se_additional *a, struct claims *c)
+static void add_claims(const struct tee_verify_input *in, const struct evidence *e,
+	const struct se_additional *a, struct claims *c)
 {
 	const struct {
 		const char *name;
@@ -394,8 +395,8 @@ static void add_claims(const struct evidence *e, const struct se_additional *a, 
 	claims_bool(c, "debug", false);
 	if (e->measured.user_data.n > REPORT_DATA)
 		claims_hex(c, "init_data",
-			bytes_of(e->measured.user_data.p + REPORT_DATA,
-				e->measured.user_data.n - REPORT_DATA));
+			tee_initdata_shown(in, bytes_of(e->measured.user_data.p + REPORT_DATA,
+						       e->measured.user_data.n - REPORT_DATA)));
 	claims_hex(c, "report_data", e->measured.user_data);
 }
 
@@ -430,7 +431,7 @@ static RESULT se_verify(
 
 	TRY(check_all(in, &e, checks, &additional));
 	TRY(checks_end(checks));
-	add_claims(&e, &additional, &claims);
+	add_claims(in, &e, &additional, &claims);
 	TRY(claims_end(&claims));
 	*ret_claims = claims;
 	claims = (struct claims){ 0 };

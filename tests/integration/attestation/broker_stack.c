@@ -165,7 +165,7 @@ static bool connects(unsigned port)
 static void configure(const struct broker *b, const struct broker_roots *roots)
 {
 	static const char section[] = "[attestation]\n";
-	char path[STACK_PATH], pem[STACK_PATH];
+	char path[STACK_PATH], file[STACK_PATH];
 	AUTO(buf_done) struct buf config = BUF_INIT(TEXT_MAX);
 
 	(void)snprintf(path, sizeof(path), "%s/kbs.toml", b->dir);
@@ -175,8 +175,12 @@ static void configure(const struct broker *b, const struct broker_roots *roots)
 	at += strlen(section);
 	buf_put(&config, bytes_of(old.p, (size_t)(at - (const char *)old.p)));
 	if (roots->vendor.n > 0) {
-		put(b, "vendor-roots.pem", roots->vendor, pem);
-		buf_printf(&config, "vendor_roots = [\"%s\"]\n", pem);
+		put(b, "vendor-roots.pem", roots->vendor, file);
+		buf_printf(&config, "vendor_roots = [\"%s\"]\n", file);
+	}
+	if (roots->se_header.n > 0) {
+		put(b, "se-header.bin", roots->se_header, file);
+		buf_printf(&config, "se_header = \"%s\"\n", file);
 	}
 	buf_puts(&config, at);
 	buf_printf(&config, "\n[collateral]\nstore = \"%s\"\n", b->store);

@@ -17,8 +17,9 @@ struct broker {
 };
 
 struct broker_roots {
-	const char *software; /* PEM file of a simulated platform's root; NULL: none */
-	struct bytes vendor;  /* PEM, in place of the roots built in; n = 0: none */
+	const char *software;	/* PEM file of a simulated platform's root; NULL: none */
+	struct bytes vendor;	/* PEM, in place of the roots built in; n = 0: none */
+	struct bytes se_header; /* of the Secure Execution image; n = 0: none */
 };
 
 /* Initialised below test_dir()/name with an empty store, then started. */

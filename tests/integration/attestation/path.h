@@ -41,5 +41,5 @@ struct path_platform {
 /* One root more in p->vendor_pem and p->roots. */
 void path_trust(struct path *p, const struct x509 *root);
 
-extern const struct path_platform path_az_snp_vtpm, path_az_tdx_vtpm, path_sample, path_snp,
-	path_tdx, path_vtpm;
+extern const struct path_platform path_az_snp_vtpm, path_az_tdx_vtpm, path_sample, path_se,
+	path_snp, path_tdx, path_vtpm;

@@ -24,6 +24,7 @@ static const struct path_platform *const platforms[] = {
 	&path_vtpm,
 	&path_az_snp_vtpm,
 	&path_az_tdx_vtpm,
+	&path_se,
 	&path_snp,
 	&path_tdx,
 };
