@@ -105,11 +105,15 @@ static void event_log(void **state)
 	AUTO(end) struct guest g;
 	AUTO(buf_done) struct buf ccel = BUF_INIT(65536);
 	static const uint8_t mark[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	AUTO(buf_done) struct buf table = { 0 };
 	char path[1024];
 	bool log = true;
 
 	(void)state;
 	start(&g);
+	(void)snprintf(path, sizeof(path), "%s" TDX_CCEL_TABLE, g.f.tsm.root);
+	table = test_file(path);
+	assert_int_equal(table.n, 56);
 	assert_ok(prove(&g));
 	/* The events and the mark of their end; not the area around them. */
 	assert_ok(base64_decode(BASE64_STD,
@@ -123,8 +127,11 @@ static void event_log(void **state)
 	fake_tsm_file(&g.f.tsm, TDX_CCEL_TABLE, bytes_str("TPM2"));
 	assert_err(prove(&g), ERR_FORMAT);
 	assert_err_text("no CCEL table");
+	for (size_t n = 0; n < table.n; n++) {
+		fake_tsm_file(&g.f.tsm, TDX_CCEL_TABLE, bytes_of(table.p, n));
+		assert_err(prove(&g), ERR_FORMAT);
+	}
 	/* Firmware that leaves no log. */
-	(void)snprintf(path, sizeof(path), "%s" TDX_CCEL_TABLE, g.f.tsm.root);
 	assert_int_equal(unlink(path), 0);
 	assert_ok(prove(&g));
 	assert_int_equal(json_type(json_get(g.evidence, "cc_eventlog")), JSON_NULL);
