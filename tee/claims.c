@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,15 @@ void claims_bool(struct claims *c, const char *name, bool value)
 		n->u = value;
 }
 
+void claims_flag(struct claims *c, const char *prefix, const char *name, bool value)
+{
+	char full[96];
+
+	(void)snprintf(full, sizeof(full), "%s.%s", prefix, name);
+	claims_bool(c, full, value);
+	claims_bool(c, name, value);
+}
+
 void claims_hex(struct claims *c, const char *name, struct bytes value)
 {
 	char *text = malloc(2 * value.n + 1);
@@ -133,6 +143,14 @@ RESULT claims_end(const struct claims *c)
 	if (c->bad == ERR_STATE)
 		return err_new(ERR_STATE, "claims: a name was used twice");
 	return err_new(c->bad, "claims");
+}
+
+RESULT claims_take(struct claims *c, struct claims *ret_claims)
+{
+	TRY(claims_end(c));
+	*ret_claims = *c;
+	*c = (struct claims){ 0 };
+	return OK;
 }
 
 const char *claim_text(const struct claim *c)

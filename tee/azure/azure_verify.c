@@ -192,15 +192,6 @@ static void check_quote(const struct tee_verify_input *in, const struct azure_ev
 		vtpm_check_log(tee_part(in, "event-log"), q, checks);
 }
 
-static void put_flag(const struct kind *k, const char *name, bool value, struct claims *c)
-{
-	char full[64];
-
-	(void)snprintf(full, sizeof(full), "%s.%s", k->prefix, name);
-	claims_bool(c, full, value);
-	claims_bool(c, name, value);
-}
-
 static void put_hex(const struct kind *k, const char *name, struct bytes v, struct claims *c)
 {
 	char full[64];
@@ -221,8 +212,8 @@ static struct err add_claims(const struct tee_verify_input *in, const struct kin
 		TRY(snp_claims(k, h, c));
 	else
 		tdx_quote_claims(&h->tdx, k->prefix, c);
-	put_flag(k, "simulated", h->simulated, c);
-	put_flag(k, "debug", h->debug, c);
+	claims_flag(c, k->prefix, "simulated", h->simulated);
+	claims_flag(c, k->prefix, "debug", h->debug);
 	put_hex(k, "report_data", report_data, c);
 	claims_hex(c, "report_data", report_data);
 	if (q->pcrs >> VTPM_INITDATA_PCR & 1)

@@ -172,18 +172,7 @@ static void check_lifecycle(
 static void check_values(
 	const struct tee_verify_input *in, const struct cca_token *t, struct checks *checks)
 {
-	uint8_t want[CCA_CHALLENGE_SIZE];
-
-	if (in->report_data.n == 0) {
-		check_skip(checks, "report_data", "no value given to compare with");
-	} else if (in->report_data.n > sizeof(want)) {
-		check_fail(checks, DENY_EVIDENCE_REPORT_DATA, "report_data", "at most 64 bytes",
-			"a longer value was expected");
-	} else {
-		tee_fit_digest(in->report_data, want, sizeof(want));
-		(void)check_bytes(checks, DENY_EVIDENCE_REPORT_DATA, "report_data", BYTES_OF(want),
-			t->realm.challenge);
-	}
+	check_report_data(in, checks, "report_data", t->realm.challenge);
 	/* Not fitted: a realm's personalization value is all 64 bytes of a SHA-512. */
 	(void)check_bytes_if_given(checks, DENY_INITDATA_MISMATCH,
 		"initdata: personalization value", in->initdata_digest, t->realm.personalization);
@@ -221,16 +210,11 @@ static struct err verify(
 
 	bool debug = cca_lifecycle_is_debug(t.platform.lifecycle);
 	cca_claims(&t, &c);
-	claims_bool(&c, "cca.simulated", simulated);
-	claims_bool(&c, "simulated", simulated);
-	claims_bool(&c, "cca.debug", debug);
-	claims_bool(&c, "debug", debug);
+	claims_flag(&c, "cca", "simulated", simulated);
+	claims_flag(&c, "cca", "debug", debug);
 	claims_hex(&c, "report_data", t.realm.challenge);
 	claims_hex(&c, "init_data", t.realm.personalization);
-	TRY(claims_end(&c));
-	*ret_claims = c;
-	c = (struct claims){ 0 };
-	return OK;
+	return claims_take(&c, ret_claims);
 }
 
 static bool recognise(const struct tee_verify_input *in)

@@ -154,20 +154,10 @@ static void check_values(
 {
 	const struct tee_policy *policy = tee_policy_of(in);
 	bool nodbg = (r->policy & CSV_POLICY_NODBG) != 0;
-	uint8_t want[CSV_REPORT_DATA_SIZE];
 
 	(void)check_that(checks, nodbg || policy->allow_debug, DENY_DEBUG, "policy: NODBG", "set",
 		nodbg ? "set" : "not set");
-	if (in->report_data.n == 0) {
-		check_skip(checks, "report_data", "no value given to compare with");
-	} else if (in->report_data.n > sizeof(want)) {
-		check_fail(checks, DENY_EVIDENCE_REPORT_DATA, "report_data", "at most 64 bytes",
-			"a longer value was expected");
-	} else {
-		tee_fit_digest(in->report_data, want, sizeof(want));
-		(void)check_bytes(checks, DENY_EVIDENCE_REPORT_DATA, "report_data", BYTES_OF(want),
-			BYTES_OF(r->report_data));
-	}
+	check_report_data(in, checks, "report_data", BYTES_OF(r->report_data));
 	if (in->initdata_digest.n > 0)
 		check_skip(checks, "initdata",
 			"CSV reports have no place for it: nothing vouches for the initdata");
@@ -239,10 +229,8 @@ static void add_verdicts(const struct csv_report *r, struct claims *c)
 	bool debug = (r->policy & CSV_POLICY_NODBG) == 0;
 
 	/* There is no place for a root that is trusted for simulation. */
-	claims_bool(c, "csv.simulated", false);
-	claims_bool(c, "simulated", false);
-	claims_bool(c, "csv.debug", debug);
-	claims_bool(c, "debug", debug);
+	claims_flag(c, "csv", "simulated", false);
+	claims_flag(c, "csv", "debug", debug);
 	claims_hex(c, "report_data", BYTES_OF(r->report_data));
 }
 
@@ -271,10 +259,7 @@ static struct err verify(
 	if (log.n > 0)
 		claims_event_log(&c, "csv.uefi_event_logs", &log, DIGEST_SM3);
 	add_verdicts(&r, &c);
-	TRY(claims_end(&c));
-	*ret_claims = c;
-	c = (struct claims){ 0 };
-	return OK;
+	return claims_take(&c, ret_claims);
 }
 
 static bool recognise(const struct tee_verify_input *in)

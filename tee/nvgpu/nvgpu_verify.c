@@ -273,11 +273,9 @@ static struct err add_claims(const struct nvgpu_evidence *e, bool simulated, str
 		if (i == 0)
 			claims_hex(c, "report_data", report.request_nonce);
 	}
-	claims_bool(c, "nvidia.simulated", simulated);
-	claims_bool(c, "simulated", simulated);
+	claims_flag(c, "nvidia", "simulated", simulated);
 	/* Said of the protocol: a check not done tells that measurements alone show it. */
-	claims_bool(c, "nvidia.debug", false);
-	claims_bool(c, "debug", false);
+	claims_flag(c, "nvidia", "debug", false);
 	return claims_end(c);
 }
 

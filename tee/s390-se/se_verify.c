@@ -389,10 +389,8 @@ static void add_claims(const struct tee_verify_input *in, const struct evidence 
 		if (hex[i].v.n > 0)
 			claims_hex(c, hex[i].name, hex[i].v);
 	claims_u64(c, "se.version", 1);
-	claims_bool(c, "se.simulated", false);
-	claims_bool(c, "simulated", false);
-	claims_bool(c, "se.debug", false);
-	claims_bool(c, "debug", false);
+	claims_flag(c, "se", "simulated", false);
+	claims_flag(c, "se", "debug", false);
 	if (e->measured.user_data.n > REPORT_DATA)
 		claims_hex(c, "init_data",
 			tee_initdata_shown(in, bytes_of(e->measured.user_data.p + REPORT_DATA,
@@ -432,10 +430,7 @@ static RESULT se_verify(
 	TRY(check_all(in, &e, checks, &additional));
 	TRY(checks_end(checks));
 	add_claims(in, &e, &additional, &claims);
-	TRY(claims_end(&claims));
-	*ret_claims = claims;
-	claims = (struct claims){ 0 };
-	return OK;
+	return claims_take(&claims, ret_claims);
 }
 
 static bool se_recognise(const struct tee_verify_input *in)

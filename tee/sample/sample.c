@@ -10,7 +10,7 @@ enum {
 	REPORT_DATA_TEXT_MAX = 256
 };
 
-static struct err check_report_data(const struct tee_verify_input *in)
+static struct err compare_report_data(const struct tee_verify_input *in)
 {
 	AUTO(buf_done) struct buf want = BUF_INIT(REPORT_DATA_TEXT_MAX);
 	const char *got;
@@ -31,13 +31,11 @@ static struct err add_claims(const struct tee_verify_input *in, const char *svn,
 	claims_str(c, "sample.launch_digest", "abcde");
 	claims_u64(c, "sample.platform_version.major", PLATFORM_VERSION_MAJOR);
 	claims_u64(c, "sample.platform_version.minor", PLATFORM_VERSION_MINOR);
-	claims_bool(c, "sample.debug", false);
+	claims_flag(c, "sample", "debug", false);
 	claims_str(c, "report_data", json_string(json_get(in->evidence, "report_data")));
 	if (in->initdata_digest.n > 0) /* as sent: nothing binds it */
 		claims_hex(c, "init_data", in->initdata_digest);
-	claims_bool(c, "sample.simulated", true);
-	claims_bool(c, "simulated", true);
-	claims_bool(c, "debug", false);
+	claims_flag(c, "sample", "simulated", true);
 	return claims_end(c);
 }
 
@@ -49,7 +47,7 @@ static struct err sample_verify(
 
 	TRY(tee_deny_because(json_need_string(in->evidence, "svn", &svn), DENY_EVIDENCE_MALFORMED,
 		"evidence.svn"));
-	(void)check_result(checks, check_report_data(in), DENY_EVIDENCE_REPORT_DATA, "");
+	(void)check_result(checks, compare_report_data(in), DENY_EVIDENCE_REPORT_DATA, "");
 	TRY(checks_end(checks));
 	TRY(add_claims(in, svn, &c));
 	*ret_claims = c;

@@ -209,14 +209,9 @@ static RESULT add_claims(const struct tee_verify_input *in, const struct sev_evi
 	}
 	if (e->launched)
 		claims_hex(&c, "sev.measurement", tee_policy_of(in)->measurement);
-	claims_bool(&c, "sev.debug", debug);
-	claims_bool(&c, "debug", debug);
-	claims_bool(&c, "sev.simulated", false);
-	claims_bool(&c, "simulated", false);
-	TRY(claims_end(&c));
-	*ret_claims = c;
-	c = (struct claims){ 0 };
-	return OK;
+	claims_flag(&c, "sev", "debug", debug);
+	claims_flag(&c, "sev", "simulated", false);
+	return claims_take(&c, ret_claims);
 }
 
 static RESULT sev_verify(

@@ -436,17 +436,9 @@ RESULT snp_check_report(const struct tee_verify_input *in, struct snp_report *re
 static void check_bound(
 	const struct tee_verify_input *in, const struct snp_report *r, struct checks *c)
 {
-	uint8_t data[sizeof(r->report_data)], host_data[sizeof(r->host_data)];
+	uint8_t host_data[sizeof(r->host_data)];
 
-	tee_fit_digest(in->report_data, data, sizeof(data));
-	if (in->report_data.n > sizeof(data))
-		check_fail(c, DENY_EVIDENCE_REPORT_DATA, "REPORT_DATA", "at most 64 bytes",
-			"more were given to compare with");
-	else if (in->report_data.n > 0)
-		(void)check_bytes(c, DENY_EVIDENCE_REPORT_DATA, "REPORT_DATA", BYTES_OF(data),
-			BYTES_OF(r->report_data));
-	else
-		check_skip(c, "REPORT_DATA", "no value given to compare with");
+	check_report_data(in, c, "REPORT_DATA", BYTES_OF(r->report_data));
 	(void)check_bytes_if_given(c, DENY_MEASUREMENT, "MEASUREMENT",
 		tee_policy_of(in)->measurement, BYTES_OF(r->measurement));
 	tee_fit_digest(in->initdata_digest, host_data, sizeof(host_data));
@@ -464,15 +456,11 @@ static RESULT add_claims(const struct tee_verify_input *in, const struct snp_rep
 	bool debug = r->policy >> SNP_POLICY_DEBUG & 1;
 
 	snp_report_claims(r, "snp", &claims);
-	claims_bool(&claims, "snp.simulated", simulated);
-	claims_bool(&claims, "simulated", simulated);
+	claims_flag(&claims, "snp", "simulated", simulated);
 	claims_bool(&claims, "debug", debug);
 	claims_hex(&claims, "report_data", BYTES_OF(r->report_data));
 	claims_hex(&claims, "init_data", tee_initdata_shown(in, BYTES_OF(r->host_data)));
-	TRY(claims_end(&claims));
-	*ret_claims = claims;
-	claims = (struct claims){ 0 };
-	return OK;
+	return claims_take(&claims, ret_claims);
 }
 
 static RESULT snp_verify(

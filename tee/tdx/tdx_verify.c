@@ -31,21 +31,6 @@ static struct bound bound_of(const struct tdx_quote *q)
 		BYTES_OF(q->td.mr_td) };
 }
 
-static void check_report_data(
-	const struct tee_verify_input *in, struct bytes actual, struct checks *checks)
-{
-	uint8_t padded[64] = { 0 };
-
-	if (in->report_data.n == 0 || in->report_data.n > sizeof(padded)) {
-		(void)check_bytes_if_given(
-			checks, DENY_EVIDENCE_REPORT_DATA, "report_data", in->report_data, actual);
-		return;
-	}
-	memcpy(padded, in->report_data.p, in->report_data.n);
-	(void)check_bytes(
-		checks, DENY_EVIDENCE_REPORT_DATA, "report_data", BYTES_OF(padded), actual);
-}
-
 static void check_initdata(const struct tee_verify_input *in, const struct kind *kind,
 	struct bytes actual, struct checks *checks)
 {
@@ -79,21 +64,12 @@ static void check_expected(const struct tee_verify_input *in, const struct kind 
 	(void)check_that(checks, q->tee_type == kind->tee_type, DENY_TDX_QUOTE_TYPE,
 		"quote: TEE type", kind->tee_type == TDX_TEE_TDX ? "TDX" : "SGX",
 		q->tee_type == TDX_TEE_TDX ? "TDX" : "SGX");
-	check_report_data(in, b.report_data, checks);
+	check_report_data(in, checks, "report_data", b.report_data);
 	check_initdata(in, kind, b.config_id, checks);
 	(void)check_bytes_if_given(checks, DENY_MEASUREMENT, kind->measurement_name,
 		tee_policy_of(in)->measurement, b.measurement);
 	if (q->body_type != TDX_BODY_SGX)
 		check_log(e, q, checks);
-}
-
-static void put_flag(struct claims *c, const struct kind *kind, const char *name, bool value)
-{
-	char full[32];
-
-	(void)snprintf(full, sizeof(full), "%s.%s", kind->prefix, name);
-	claims_bool(c, full, value);
-	claims_bool(c, name, value);
 }
 
 /* A log that was replayed against the quote. */
@@ -119,12 +95,9 @@ static RESULT make_claims(const struct tee_verify_input *in, const struct kind *
 		TRY(claim_log(e, kind, &c));
 	claims_hex(&c, "report_data", b.report_data);
 	claims_hex(&c, "init_data", tee_initdata_shown(in, b.config_id));
-	put_flag(&c, kind, "debug", tdx_quote_debug(&v->quote));
-	put_flag(&c, kind, "simulated", v->simulated);
-	TRY(claims_end(&c));
-	*ret_claims = c;
-	c = (struct claims){ 0 };
-	return OK;
+	claims_flag(&c, kind->prefix, "debug", tdx_quote_debug(&v->quote));
+	claims_flag(&c, kind->prefix, "simulated", v->simulated);
+	return claims_take(&c, ret_claims);
 }
 
 static RESULT verify(const struct tee_verify_input *in, const struct kind *kind,

@@ -260,10 +260,8 @@ static struct err add_claims(const struct tee_verify_input *in, const struct vtp
 	if (in->initdata_digest.n > 0)
 		claims_hex(c, "init_data", in->initdata_digest);
 	claims_bool(c, "tpm.ak_trusted", trusted);
-	claims_bool(c, "tpm.simulated", !trusted || simulated);
-	claims_bool(c, "simulated", !trusted || simulated);
-	claims_bool(c, "tpm.debug", false);
-	claims_bool(c, "debug", false);
+	claims_flag(c, "tpm", "simulated", !trusted || simulated);
+	claims_flag(c, "tpm", "debug", false);
 	if (trusted) {
 		x509_subject(f->certs.v[0], name, sizeof(name));
 		claims_str(c, "tpm.ak_subject", name);

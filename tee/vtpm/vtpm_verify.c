@@ -126,10 +126,8 @@ static void add_verdicts(const struct tee_verify_input *in, const struct ak *ak,
 	bool simulated = !ak->trusted || ak->simulated;
 
 	claims_bool(c, "tpm.ak_trusted", ak->trusted);
-	claims_bool(c, "tpm.simulated", simulated);
-	claims_bool(c, "simulated", simulated);
-	claims_bool(c, "tpm.debug", false);
-	claims_bool(c, "debug", false);
+	claims_flag(c, "tpm", "simulated", simulated);
+	claims_flag(c, "tpm", "debug", false);
 	if (in->initdata_digest.n > 0)
 		claims_hex(c, "init_data", in->initdata_digest);
 	if (!ak->trusted)

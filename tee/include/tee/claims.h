@@ -39,12 +39,16 @@ void claims_done(struct claims *c);
 void claims_str(struct claims *c, const char *name, const char *value);
 void claims_u64(struct claims *c, const char *name, uint64_t value);
 void claims_bool(struct claims *c, const char *name, bool value);
+/* "<prefix>.<name>", and <name> alone for policies over every platform. */
+void claims_flag(struct claims *c, const char *prefix, const char *name, bool value);
 void claims_hex(struct claims *c, const char *name, struct bytes value);
 /* value NULL: only that there is a list, empty so far. */
 /* A value that is JSON already and is not looked at; claim_text() gives it as it is. */
 void claims_json(struct claims *c, const char *name, struct bytes json);
 void claims_list_add(struct claims *c, const char *name, const char *value);
 RESULT claims_end(const struct claims *c);
+/* claims_end(), and the claims move to the result; else they stay. */
+RESULT claims_take(struct claims *c, struct claims *ret_claims);
 const struct claim *claims_get(const struct claims *c, const char *name); /* NULL when absent */
 /* Value as text ("true", "17", hex, the string, "a,b"); "" when absent. Valid as long as the claims
  * are not changed. */

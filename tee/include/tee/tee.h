@@ -189,6 +189,13 @@ RESULT tee_verify(
 void check_revocation(const struct tee_verify_input *in, struct checks *c, const struct x509 *cert,
 	const struct x509 *issuer, const char *what);
 
+/*
+ * One check: the field `actual` of the evidence holds in->report_data, padded with zeroes. None
+ * given: not done, which a broker never allows; longer than the field: failed.
+ */
+void check_report_data(
+	const struct tee_verify_input *in, struct checks *c, const char *what, struct bytes actual);
+
 /* Initdata digest as a register holds it: cut or padded with zeroes to n bytes. */
 void tee_fit_digest(struct bytes from, uint8_t *to, size_t n);
 
