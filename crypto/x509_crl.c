@@ -94,11 +94,31 @@ bool x509_crl_number(const struct x509_crl *c, uint64_t *ret_number)
 	return found;
 }
 
+/* RFC 5280 5.1.1.2: the algorithm outside of what is signed is the one inside. OpenSSL compares
+ * them for certificates; for lists, not in every 3.0. */
+static RESULT check_algorithms(struct bytes der)
+{
+	struct reader r = rd_of(der), list, tbs;
+	struct bytes inner, outer;
+
+	TRY(der_enter(&r, DER_SEQUENCE, &list));
+	TRY(der_enter(&list, DER_SEQUENCE, &tbs));
+	TRY(der_next(&tbs, &inner));
+	if (inner.p[0] == DER_INTEGER) /* the version may stand before it */
+		TRY(der_next(&tbs, &inner));
+	TRY(der_next(&list, &outer));
+	if (bytes_compare(inner, outer) != 0)
+		return err_new(ERR_FORMAT, "two signature algorithms");
+	return OK;
+}
+
 static RESULT decode(struct bytes der, X509_CRL **ret_crl)
 {
 	const uint8_t *p = der.p;
 
 	struct err e = der_check(der);
+	if (!failed(e))
+		e = check_algorithms(der);
 	if (failed(e))
 		return err_add(e, "revocation list");
 	AUTO(X509_CRL_freep) X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)der.n);
