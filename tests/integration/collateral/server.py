@@ -5,7 +5,6 @@ import http.server
 import os
 import ssl
 import sys
-import time
 import urllib.parse
 
 DIR = sys.argv[1]
@@ -47,7 +46,7 @@ def body_of(url):
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         with open(os.path.join(DIR, "requests"), "a") as log:
-            log.write("%d %s\n" % (time.monotonic_ns() // 1000000, self.path))
+            log.write("GET %s\n" % self.path)
         if os.path.exists(os.path.join(DIR, "busy")):
             return self.answer(429, b"", {"Retry-After": "3600"})
         body, chain = body_of(urllib.parse.urlparse(self.path))
