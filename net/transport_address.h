@@ -1,9 +1,11 @@
 #pragma once
 
 #include <base/err.h>
-#include <linux/vm_sockets.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+/* Some kernels' headers want <sys/socket.h> before them. */
+#include <linux/vm_sockets.h>
 
 enum {
 	PORT_NAME_MAX = 64

@@ -24,16 +24,26 @@ static void fixture_done(struct fixture *f)
 	buf_done(&f->kernel);
 }
 
+static const char *kernel_path(void)
+{
+	return test_source("build/guest-kernel/vmlinuz");
+}
+
+/* First of all in a test: what skip() jumps over is not freed. */
+static void need_kernel(void)
+{
+	if (!file_exists(kernel_path())) {
+		print_message("SKIPPED: no %s (target guest-kernel)\n", kernel_path());
+		skip();
+	}
+}
+
 static void set_up(struct fixture *f)
 {
-	const char *path = test_source("build/guest-kernel/vmlinuz");
+	const char *path = kernel_path();
 
 	f->firmware = BUF_INIT(FIRMWARE_MAX);
 	f->kernel = BUF_INIT(64 * 1024 * 1024);
-	if (!file_exists(path)) {
-		print_message("SKIPPED: no %s (target guest-kernel)\n", path);
-		skip();
-	}
 	assert_ok(file_read(path, &f->kernel));
 	firmware_make(&f->firmware, NULL, NULL);
 	gen_firmware(f->described);
@@ -70,6 +80,7 @@ static const struct manifest_item *labelled(
 
 static void test_vtpm(void **state)
 {
+	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
 	AUTO(manifest_done) struct manifest m = { 0 };
 
@@ -110,6 +121,7 @@ static struct digest_value snp_digest(const struct fixture *f, unsigned cpus, co
 
 static void test_snp(void **state)
 {
+	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
 	AUTO(manifest_done) struct manifest m = { 0 };
 	char *models[] = { (char[]){ "EPYC-Milan" }, (char[]){ "EPYC-Genoa" },
@@ -152,6 +164,7 @@ static void test_snp(void **state)
 /* The registers of a firmware as it is built, for both ways in which QEMU passes the kernel. */
 static void test_tdx(void **state)
 {
+	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
 	AUTO(manifest_done) struct manifest m = { 0 };
 	AUTO(td_boot_done) struct td_boot boot = { 0 };
@@ -188,6 +201,7 @@ static void test_tdx(void **state)
 
 static void test_se(void **state)
 {
+	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
 	AUTO(manifest_done) struct manifest m = { 0 };
 	AUTO(se_gen_done) struct se_gen g;
@@ -219,6 +233,7 @@ static void test_se(void **state)
 /* A firmware that says nothing of the platform is told, with the platform. */
 static void test_other_firmware(void **state)
 {
+	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
 	AUTO(manifest_done) struct manifest m = { 0 };
 
@@ -244,6 +259,7 @@ static void print(const struct fixture *f, struct buf *json)
 
 static void test_same_bytes(void **state)
 {
+	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
 	AUTO(buf_done) struct buf a = BUF_INIT(MANIFEST_FILE_MAX), b = BUF_INIT(MANIFEST_FILE_MAX);
 	AUTO(buf_done) struct buf other = BUF_INIT(MANIFEST_FILE_MAX);
