@@ -43,7 +43,9 @@ a_otherkey() {
 	push_plain "oci:$S/layout:plain" otherkey:latest && sign_image otherkey:latest "$S/rogue.key" && good_guest "$GREG/otherkey:latest"
 }
 a_swapped() { # the registry answers with another manifest under the signed digest
-	layout rootfs swapped && push_plain "oci:$S/layout-swapped:swapped" swapped:latest && sign_image swapped:latest
+	# An image of its own: the registry keeps equal images once, and another attack needs that one whole.
+	cp -a "$S/rootfs" "$S/rootfs-swapped" && echo swapped >"$S/rootfs-swapped/etc/swapped"
+	python3 tests/e2e/oci.py rootfs "$S/layout-swapped" swapped "$S/rootfs-swapped" && push_plain "oci:$S/layout-swapped:swapped" swapped:latest && sign_image swapped:latest
 	local file
 	file=$(blob_file "$(manifest_digest swapped)")
 	sed -i 's/"schemaVersion": 2/"schemaVersion":  2/' "$file"
