@@ -188,37 +188,31 @@ RESULT measure_snp_run(const void *options, const struct cli_args *args, int *re
 	return measure_print(&a.doc, args->json);
 }
 
-RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int *ret_exit)
+/* Without encrypted registers processors are not measured. */
+static RESULT print_sev(const struct measure_options *options, bool es, bool json)
 {
 	AUTO(amd_done)
-	struct amd a = { .options = *(const struct measure_options *)options,
-		.doc = { .platform = "sev-es" } };
-	const struct measure_options *o = &a.options;
+	struct amd a = { .options = *options, .doc = { .platform = es ? "sev-es" : "sev" } };
 	struct digest_value d = { 0 };
 
-	(void)ret_exit;
 	TRY(read_inputs(&a));
-	TRY(append_initdata(&a, o));
+	TRY(append_initdata(&a, &a.options));
 	TRY(note_append(&a));
-	TRY(read_cpu(&a, o));
-	TRY(launch_sev_es_digest(&a.machine, &d));
+	if (es)
+		TRY(read_cpu(&a, &a.options));
+	TRY(es ? launch_sev_es_digest(&a.machine, &d) : launch_sev_digest(&a.machine, &d));
 	TRY(measure_add_value(&a.doc, "launch_digest", &d));
-	return measure_print(&a.doc, args->json);
+	return measure_print(&a.doc, json);
+}
+
+RESULT measure_sev_es_run(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	(void)ret_exit;
+	return print_sev(options, true, args->json);
 }
 
 RESULT measure_sev_run(const void *options, const struct cli_args *args, int *ret_exit)
 {
-	AUTO(amd_done)
-	struct amd a = { .options = *(const struct measure_options *)options,
-		.doc = { .platform = "sev" } };
-	const struct measure_options *o = &a.options;
-	struct digest_value d = { 0 };
-
 	(void)ret_exit;
-	TRY(read_inputs(&a));
-	TRY(append_initdata(&a, o));
-	TRY(note_append(&a));
-	TRY(launch_sev_digest(&a.machine, &d));
-	TRY(measure_add_value(&a.doc, "launch_digest", &d));
-	return measure_print(&a.doc, args->json);
+	return print_sev(options, false, args->json);
 }
