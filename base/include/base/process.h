@@ -13,7 +13,7 @@ struct process {
 #define PROCESS_NONE ((struct process){ .pid = -1, .pidfd = -1 })
 
 enum {
-	PROCESS_KEEP_FDS_MAX = 8
+	PROCESS_KEEP_FDS_MAX = 64
 };
 
 struct process_spec {

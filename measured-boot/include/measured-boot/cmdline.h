@@ -26,6 +26,14 @@
 #define LINUX_CMDLINE_S390X_DEFAULT LINUX_CMDLINE_S390X_COMMON " quiet"
 #define LINUX_CMDLINE_S390X_DEBUG   LINUX_CMDLINE_S390X_COMMON " ignore_loglevel"
 
+/*
+ * A guest without any TEE whose agent asks no pod manifest: containers as the host wants them, for
+ * platform none only. The agent obeys it only when it finds no TEE, and as it is not among the
+ * shipped command lines below no reference value has it: no broker gives such a guest anything.
+ */
+#define LINUX_CMDLINE_OPEN_WORD "sealpod.manifest=none"
+#define LINUX_CMDLINE_OPEN	LINUX_CMDLINE_DEFAULT " " LINUX_CMDLINE_OPEN_WORD
+
 /* X(NAME, TEXT) of every shipped command line. */
 #define LINUX_CMDLINES(X)                                                                          \
 	X("default", LINUX_CMDLINE_DEFAULT)                                                        \

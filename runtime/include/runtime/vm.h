@@ -59,6 +59,26 @@ struct vm_protection {
 	struct digest_value initdata;	     /* n = 0: nothing is bound */
 };
 
+enum {
+	VM_NICS_MAX = 8,
+	VM_NIC_QUEUES_MAX = 4,
+	VM_DISKS_MAX = 8
+};
+
+/* A network interface over tap devices; the descriptors are the caller's, QEMU gets copies. */
+struct vm_nic {
+	const char *mac;
+	uint32_t mtu;		    /* 0: default */
+	int fds[VM_NIC_QUEUES_MAX]; /* one per queue */
+	size_t n_fds;
+};
+
+/* A file or block device of the host, as virtio-blk. */
+struct vm_disk {
+	const char *path, *serial;
+	bool read_only;
+};
+
 struct vm_config {
 	const char *id;
 	enum vm_arch arch;
@@ -69,9 +89,17 @@ struct vm_config {
 	const char *firmware_vars; /* this pod's copy of OVMF_VARS */
 	struct vm_protection protection;
 	const char *initdata; /* block image; NULL: none */
-	bool net_user;	      /* user-mode network, else no network device */
-	int tpm_fd;	      /* QEMU's number of the swtpm control channel; 0: none */
-	int vsock_fd;	      /* QEMU's number of /dev/vhost-vsock; 0: none */
+	bool net_user;	      /* user-mode network */
+	struct vm_nic nics[VM_NICS_MAX];
+	size_t n_nics;
+	struct vm_disk disks[VM_DISKS_MAX];
+	size_t n_disks;
+	const char *share; /* directory shared by virtio-fs as "kataShared"; NULL: none */
+	bool scsi;	   /* a virtio-scsi controller, to which disks can be added later */
+	bool hugepages;
+	int share_fd; /* QEMU's number of virtiofsd's socket; 0: none */
+	int tpm_fd;   /* QEMU's number of the swtpm control channel; 0: none */
+	int vsock_fd; /* QEMU's number of /dev/vhost-vsock; 0: none */
 	uint32_t guest_cid;
 };
 
