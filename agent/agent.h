@@ -1,13 +1,14 @@
 /* The state of the agent: one pod, its containers and their processes. One thread, one loop. */
 #pragma once
 
-#include "agent_limits.h"
 #include "command.h"
-#include "manifest.h"
-#include "plan.h"
 #include "reaper.h"
-#include "spec.h"
 #include "stream.h"
+
+#include <policy/agent_limits.h>
+#include <policy/manifest.h>
+#include <policy/plan.h>
+#include <policy/spec.h>
 
 #define AGENT_API_VERSION "0.0.1"
 #define AGENT_VERSION	  "0.1.0"

@@ -5,6 +5,7 @@
 
 #include <base/clock.h>
 #include <base/file.h>
+#include <policy/admit.h>
 
 #define LOG_MODULE "agent"
 #include <base/log.h>
@@ -145,28 +146,15 @@ static void on_pulled(void *arg, struct err e)
 }
 
 /* Which container of the manifest is meant, and whether it may be as the host wants it. */
-static RESULT admit(
-	struct agent *a, const Agent__CreateContainerRequest *q, const char *image, size_t *ret_row)
+static RESULT admit(struct agent *a, const Agent__CreateContainerRequest *q, size_t *ret_row)
 {
 	bool in_use[MANIFEST_CONTAINERS_MAX];
-	const struct manifest_ask ask = {
-		.name = spec_container_name(q->oci), .image = image, .in_use = in_use
-	};
-	const struct manifest_container *rule;
-	size_t row = 0;
 
 	if (!a->has_manifest)
 		return err_restore(&a->manifest_error);
 	container_rows_in_use(a, in_use);
-	TRY(manifest_pick(&a->manifest, &ask, &row));
-	rule = manifest_container_at(&a->manifest, row);
-	if (in_use[row])
-		return err_deny(ERR_DENIED, "manifest.container", rule->name, "one at a time",
-			"a second one");
-	TRY(manifest_check_image(rule, image));
-	TRY(spec_check(q, rule));
-	*ret_row = row;
-	return OK;
+	TRY(admit_container(&a->manifest, q, in_use, ret_row));
+	return spec_check_devices_here(q->oci);
 }
 
 static RESULT check_new(struct agent *a, const Agent__CreateContainerRequest *q)
@@ -203,7 +191,7 @@ static RESULT begin_create(
 	struct err e;
 
 	TRY(spec_image(*q, &image));
-	TRY(admit(a, *q, image, &row));
+	TRY(admit(a, *q, &row));
 	TRY(container_new(a, *q, &c));
 	c->row = row;
 	c->rule = manifest_container_at(&a->manifest, row);
@@ -255,20 +243,6 @@ static void on_started(void *arg, int status)
 	reply_result(call, e);
 }
 
-static RESULT check_order(const struct agent *a, const struct container *c)
-{
-	for (size_t i = 0; i < c->rule->after.n; i++) {
-		const char *before = c->rule->after.v[i];
-
-		for (size_t k = 0; k < a->manifest.containers.n; k++)
-			if (str_equal(manifest_container_at(&a->manifest, k)->name, before) &&
-				!a->started_once[k])
-				return err_deny(ERR_DENIED, "manifest.order", c->rule->name, before,
-					"not started");
-	}
-	return OK;
-}
-
 static RESULT begin_start(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 {
 	AUTO(pb_free_any) Agent__StartContainerRequest *q = NULL;
@@ -285,7 +259,7 @@ static RESULT begin_start(struct agent *a, struct ttrpc_call *call, struct bytes
 		reply_empty(call);
 		return OK;
 	}
-	TRY(check_order(a, c));
+	TRY(admit_start(&a->manifest, c->row, a->started_once));
 	c->state = CONTAINER_RUNNING;
 	c->op = call;
 	e = crun_start(&(struct crun_call){

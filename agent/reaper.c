@@ -1,9 +1,8 @@
 #include "reaper.h"
 
-#include "agent_limits.h"
-
 #include <signal.h>
 
+#include <policy/agent_limits.h>
 #include <sys/wait.h>
 
 enum {

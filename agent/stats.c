@@ -1,8 +1,8 @@
-#include "manifest_check.h"
 #include "reply.h"
 #include "requests.h"
 
 #include <base/file.h>
+#include <policy/manifest_check.h>
 
 #define CGROUP_ROOT "/sys/fs/cgroup/sealpod"
 

@@ -1,11 +1,12 @@
 #include "stream.h"
 
-#include "agent_limits.h"
 #include "reply.h"
 
 #include <agent.pb-c.h>
 #include <errno.h>
 #include <unistd.h>
+
+#include <policy/agent_limits.h>
 
 static void on_readable(void *arg, int fd, unsigned events);
 

@@ -1,10 +1,10 @@
-#include "manifest_check.h"
 #include "reply.h"
 #include "requests.h"
 
 #include <signal.h>
 #include <termios.h>
 
+#include <policy/manifest_check.h>
 #include <sys/ioctl.h>
 
 /* The placeholder has no output, no input and no handlers, so nothing of it needs permission. */

@@ -1,5 +1,5 @@
 /* Pod manifest: what parses must also compare without failing. */
-#include "manifest_check.h"
+#include <policy/manifest_check.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

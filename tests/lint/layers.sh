@@ -12,6 +12,7 @@ declare -A may=(
 	[attestation]="base crypto net tee attestation"
 	[measured-boot]="base crypto net tee measured-boot"
 	[image-rs]="base crypto net tee image-rs"
+	[policy]="base crypto net policy"
 	[verify]="base crypto net tee collateral attestation measured-boot verify"
 	[keybroker-client]="base crypto net tee attestation keybroker-client"
 )
@@ -19,7 +20,9 @@ lower="base crypto net tee attestation measured-boot image-rs keybroker-client"
 for program in agent hub runtime keybroker; do
 	may[$program]="$lower $program"
 done
-may[cli]="$lower collateral runtime verify cli"
+may[agent]+=" policy"
+may[runtime]+=" policy"
+may[cli]="$lower collateral runtime verify policy cli"
 may[keybroker]="$lower collateral keybroker"
 
 bad=0
@@ -27,7 +30,7 @@ for module in "${!may[@]}"; do
 	[ -d "$module" ] || continue
 	while IFS=: read -r file line text; do
 		used=$(sed -E 's/.*<([a-z0-9-]+)\/.*/\1/' <<<"$text")
-		[[ " $lower collateral verify agent hub runtime keybroker cli " == *" $used "* ]] || continue
+		[[ " $lower collateral verify policy agent hub runtime keybroker cli " == *" $used "* ]] || continue
 		if [[ " ${may[$module]} " != *" $used "* ]]; then
 			echo "$file:$line: $module/ must not include <$used/...>"
 			bad=1

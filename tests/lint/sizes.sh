@@ -13,7 +13,7 @@ big=$(grep '\.c$' <<<"$sources" | xargs pmccabe 2>/dev/null |
 	awk '$5 > 70 || $2 > 15 {print $6 " " $7 ": " $5 " lines, complexity " $2}')
 [ -z "$big" ] || { echo "$big"; echo "^ at most 70 lines and complexity 15"; bad=1; }
 
-for module in base crypto net tee attestation measured-boot image-rs keybroker-client agent hub runtime keybroker cli tests; do
+for module in base crypto net tee attestation measured-boot image-rs keybroker-client policy agent hub runtime keybroker cli tests; do
 	files=$(git ls-files "$module/*.c" "$module/*.h" "$module/**/*.c" "$module/**/*.h")
 	[ -z "$files" ] || printf '%-18s %6d lines\n' "$module" "$(sort -u <<<"$files" | xargs cat | wc -l)"
 done

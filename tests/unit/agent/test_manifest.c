@@ -1,5 +1,6 @@
-#include "manifest_check.h"
 #include "util.h"
+
+#include <policy/manifest_check.h>
 
 static const char good[] =
 	"{\"version\":1,\"containers\":["

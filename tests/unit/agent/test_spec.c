@@ -1,9 +1,9 @@
-#include "spec.h"
 #include "util.h"
 
 #include <fcntl.h>
 
 #include <base/file.h>
+#include <policy/spec.h>
 #include <sys/stat.h>
 
 static const char image_text[] =
@@ -660,6 +660,8 @@ static void test_spec_check(void **state)
 		p.spec.linux_ = &p.linux_;
 		changes[i].change(&p);
 		e = spec_check(&p.q, w.rule);
+		if (!failed(e))
+			e = spec_check_devices_here(&p.spec);
 		if (!changes[i].code && failed(e))
 			fail_msg("case %zu: %s", i, err_text());
 		if (!changes[i].code)

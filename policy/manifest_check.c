@@ -1,4 +1,4 @@
-#include "manifest_check.h"
+#include "policy/manifest_check.h"
 
 /* "containers[app].argv[1]" */
 static struct err deny(const struct manifest_container *c, const char *code, const char *member,

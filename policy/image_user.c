@@ -1,10 +1,9 @@
-#include "agent_limits.h"
-#include "image_config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 
 #include <base/file.h>
+#include <policy/agent_limits.h>
+#include <policy/image_config.h>
 
 enum {
 	ACCOUNTS_MAX = 1024 * 1024, /* bytes of /etc/passwd or /etc/group */

@@ -1,5 +1,5 @@
-#include "agent_limits.h"
-#include "spec.h"
+#include <policy/agent_limits.h>
+#include <policy/spec.h>
 
 /*
  * A profile may only take calls away. One that lets a call "succeed" without being made (errno 0)

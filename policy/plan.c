@@ -1,6 +1,6 @@
-#include "plan.h"
+#include "policy/plan.h"
 
-#include "agent_limits.h"
+#include <policy/agent_limits.h>
 
 static size_t name_length(const char *variable)
 {

@@ -1,6 +1,5 @@
-#include "agent_limits.h"
-#include "spec.h"
-
+#include <policy/agent_limits.h>
+#include <policy/spec.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -138,16 +137,24 @@ static RESULT check_sysctl(const Oci__Linux *l)
 }
 
 /* The numbers are the guest's: a request that names other ones means another device. */
-static RESULT check_device(const Oci__LinuxDevice *d, const struct manifest_container *rule)
+static RESULT check_device_here(const Oci__LinuxDevice *d)
 {
 	struct stat st;
 
-	TRY(manifest_check_listed(rule, MANIFEST_DEVICES, d->path));
 	if (lstat(d->path, &st) != 0 || !(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
 		return err_new(ERR_NOT_FOUND, "device %s", d->path);
 	if (d->major != (int64_t)major(st.st_rdev) || d->minor != (int64_t)minor(st.st_rdev) ||
 		!str_equal(d->type, S_ISBLK(st.st_mode) ? "b" : "c"))
 		return deny("manifest.devices", "Linux.Devices", d->path);
+	return OK;
+}
+
+RESULT spec_check_devices_here(const Oci__Spec *spec)
+{
+	const Oci__Linux *l = spec->linux_;
+
+	for (size_t i = 0; l && i < l->n_devices; i++)
+		TRY(check_device_here(l->devices[i]));
 	return OK;
 }
 
@@ -160,7 +167,7 @@ static RESULT check_devices(
 	if (q->n_devices > 0)
 		return deny("manifest.devices", "devices", q->devices[0]->container_path);
 	for (size_t i = 0; l && i < l->n_devices; i++)
-		TRY(check_device(l->devices[i], rule));
+		TRY(manifest_check_listed(rule, MANIFEST_DEVICES, l->devices[i]->path));
 	for (size_t i = 0; r && i < r->n_devices; i++)
 		if (r->devices[i]->allow)
 			return deny("manifest.devices", "Linux.Resources.Devices", "allow");

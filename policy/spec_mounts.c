@@ -1,5 +1,5 @@
-#include "agent_limits.h"
-#include "spec.h"
+#include <policy/agent_limits.h>
+#include <policy/spec.h>
 
 /* What every container gets, whatever the request says about these places. */
 struct standard_mount {

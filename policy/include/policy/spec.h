@@ -4,10 +4,10 @@
  */
 #pragma once
 
-#include "manifest_check.h"
-#include "plan.h"
-
 #include <agent.pb-c.h>
+
+#include <policy/manifest_check.h>
+#include <policy/plan.h>
 
 #define SPEC_RESOLV_CONF "/etc/resolv.conf"
 
@@ -24,6 +24,8 @@ RESULT spec_image(const Agent__CreateContainerRequest *q, const char **ret_image
 /* Everything but the process itself: namespaces, mounts, devices, capabilities, hooks, sysctls,
  * seccomp, limits. Before anything is pulled. */
 RESULT spec_check(const Agent__CreateContainerRequest *q, const struct manifest_container *rule);
+/* manifest.devices: devices whose numbers are not those of this machine's device nodes. */
+RESULT spec_check_devices_here(const Oci__Spec *spec);
 /* Capabilities, limits and labels of any process of the container. */
 RESULT spec_check_process(const Oci__Process *p, const struct manifest_container *rule);
 RESULT spec_check_seccomp(const Oci__LinuxSeccomp *s);

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "manifest.h"
-#include "plan.h"
+#include <policy/manifest.h>
+#include <policy/plan.h>
 
 struct manifest_ask {
 	const char *name;   /* the engine's name of the container; NULL: none given */

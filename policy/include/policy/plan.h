@@ -4,10 +4,10 @@
  */
 #pragma once
 
-#include "image_config.h"
-#include "manifest.h"
-
 #include <oci.pb-c.h>
+
+#include <policy/image_config.h>
+#include <policy/manifest.h>
 
 /* For images that name no search path, as engines do. */
 #define PLAN_DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -1,4 +1,4 @@
-#include "manifest.h"
+#include "policy/manifest.h"
 
 #include <regex.h>
 

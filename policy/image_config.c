@@ -1,6 +1,6 @@
-#include "image_config.h"
+#include "policy/image_config.h"
 
-#include "agent_limits.h"
+#include <policy/agent_limits.h>
 
 struct process_part {
 	struct strv entrypoint, cmd, env;

@@ -1,4 +1,4 @@
-#include "spec.h"
+#include <policy/spec.h>
 
 /* What the kernel shows to every container and none needs: the engines' usual lists. */
 static const char *const masked_paths[] = { "/proc/acpi", "/proc/asound", "/proc/interrupts",
