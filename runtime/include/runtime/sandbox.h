@@ -32,6 +32,8 @@ struct sandbox_config {
 RESULT sandbox_new(const struct sandbox_config *c, struct sandbox **ret_sandbox);
 /* Machine, network, agent, CreateSandbox. On failure nothing is left. Pumps. */
 RESULT sandbox_start(struct sandbox *s);
+/* From a callback while sandbox_start() pumps: it fails soon, ERR_STATE "aborted". Else nothing. */
+void sandbox_abort(struct sandbox *s);
 /* Powers the guest off, ends what does not end, removes everything; pumps, at most 10 s. */
 void sandbox_stop(struct sandbox *s);
 void sandbox_freep(struct sandbox **s); /* stops it first */
