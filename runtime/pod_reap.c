@@ -71,7 +71,7 @@ static bool names_dir(struct bytes cmdline, const char *dir)
 static bool is_ours(struct bytes cmdline)
 {
 	static const char *const programs[] = { "qemu-system-x86_64", "qemu-system-s390x", "swtpm",
-		"swtpm_setup", "swtpm_localca", "swtpm_cert" };
+		"swtpm_setup", "swtpm_localca", "swtpm_cert", "virtiofsd" };
 	size_t n = strnlen((const char *)cmdline.p, cmdline.n);
 	const uint8_t *slash = n ? memrchr(cmdline.p, '/', n) : NULL;
 	size_t at = slash ? (size_t)(slash - cmdline.p) + 1 : 0;

@@ -60,6 +60,12 @@ RESULT qemu_escape(const char *value, char **ret_text)
 	return bytes_to_str(buf_bytes(&b), ret_text);
 }
 
+/* virtiofsd maps the guest's memory, so it must be a file's that both have. */
+static bool own_memory(const struct vm_config *c)
+{
+	return c->share || c->hugepages;
+}
+
 /* Type and model, and what the platform adds to both. */
 static RESULT machine_argv(
 	const struct vm_platform *p, const struct vm_config *c, struct strv *argv)
@@ -68,8 +74,12 @@ static RESULT machine_argv(
 	bool kvm = c->accel == VM_ACCEL_KVM;
 	const char *model = c->protection.cpu_model ? c->protection.cpu_model : p->cpu_model;
 
-	TRY(qemu_optionf(argv, "-machine", "%s,accel=%s%s", arch->machine, kvm ? "kvm" : "tcg",
-		p->machine ? p->machine : ""));
+	TRY(qemu_optionf(argv, "-machine", "%s,accel=%s%s%s", arch->machine, kvm ? "kvm" : "tcg",
+		p->machine ? p->machine : "", own_memory(c) ? ",memory-backend=ram" : ""));
+	if (own_memory(c))
+		TRY(qemu_optionf(argv, "-object", "memory-backend-memfd,id=ram,size=%lluM%s%s",
+			(unsigned long long)c->memory_mib, c->share ? ",share=on" : "",
+			c->hugepages ? ",hugetlb=on" : ""));
 	for (size_t i = 0; i < arch->n_options; i++)
 		TRY(qemu_option(argv, arch->options[i][0], arch->options[i][1]));
 	if (p->cpu)
@@ -120,28 +130,90 @@ static RESULT ports_argv(const struct vm_config *c, struct strv *argv)
 	return qemu_option(argv, "-mon", "chardev=qmp,mode=control");
 }
 
-static RESULT devices_argv(const struct vm_config *c, struct strv *argv)
+static RESULT disk_argv(
+	const struct vm_config *c, const char *name, const struct vm_disk *d, struct strv *argv)
 {
-	TRY(qemu_option(argv, "-object", "rng-random,id=rng0,filename=/dev/urandom"));
-	TRY(qemu_device(argv, c->arch, "virtio-rng", "rng=rng0"));
-	TRY(ports_argv(c, argv));
-	if (c->initdata) {
-		AUTO(auto_free) char *file = NULL;
+	AUTO(auto_free) char *file = NULL;
+	AUTO(auto_free) char *serial = NULL;
 
-		TRY(qemu_escape(c->initdata, &file));
-		TRY(qemu_optionf(argv, "-blockdev",
-			"driver=file,node-name=initdata,filename=%s,read-only=on", file));
-		TRY(qemu_device(argv, c->arch, "virtio-blk", "drive=initdata"));
+	TRY(qemu_escape(d->path, &file));
+	TRY(qemu_escape(d->serial ? d->serial : "", &serial));
+	TRY(qemu_optionf(argv, "-blockdev", "driver=%s,node-name=%s,filename=%s,read-only=%s",
+		str_starts(d->path, "/dev/") ? "host_device" : "file", name, file,
+		d->read_only ? "on" : "off"));
+	return qemu_device(argv, c->arch, "virtio-blk", "drive=%s%s%s", name,
+		d->serial ? ",serial=" : "", serial);
+}
+
+static RESULT disks_argv(const struct vm_config *c, struct strv *argv)
+{
+	const struct vm_disk initdata = { .path = c->initdata, .read_only = true };
+	char name[32];
+
+	if (c->initdata)
+		TRY(disk_argv(c, "initdata", &initdata, argv));
+	for (size_t i = 0; i < c->n_disks; i++) {
+		(void)snprintf(name, sizeof(name), "disk%zu", i);
+		TRY(disk_argv(c, name, &c->disks[i], argv));
 	}
+	return c->scsi ? qemu_device(argv, c->arch, "virtio-scsi", "id=scsi0") : OK;
+}
+
+static RESULT nic_argv(
+	const struct vm_config *c, size_t i, const struct vm_nic *nic, struct strv *argv)
+{
+	AUTO(buf_done) struct buf fds = BUF_INIT(256);
+	AUTO(buf_done) struct buf more = BUF_INIT(256);
+
+	for (size_t q = 0; q < nic->n_fds; q++)
+		buf_printf(&fds, "%s%d", q ? ":" : "", nic->fds[q]);
+	if (nic->mtu)
+		buf_printf(&more, ",host_mtu=%u", nic->mtu);
+	/* Two vectors a queue, one for its control and one for changes. */
+	if (nic->n_fds > 1)
+		buf_printf(&more, ",mq=on%s", c->arch == VM_ARCH_X86_64 ? ",vectors=" : "");
+	if (nic->n_fds > 1 && c->arch == VM_ARCH_X86_64)
+		buf_printf(&more, "%zu", 2 * nic->n_fds + 2);
+	buf_u8(&more, 0);
+	TRY(buf_end(&more, "network interface"));
+	TRY(qemu_optionf(argv, "-netdev", "tap,id=net%zu,%s=%s", i, nic->n_fds > 1 ? "fds" : "fd",
+		buf_cstr(&fds)));
+	return qemu_device(argv, c->arch, "virtio-net", "netdev=net%zu,%smac=%s%s", i,
+		vm_arch_info(c->arch)->net_options, nic->mac, (const char *)more.p);
+}
+
+static RESULT network_argv(const struct vm_config *c, struct strv *argv)
+{
 	if (c->net_user) {
 		TRY(qemu_option(argv, "-netdev", "user,id=net0,ipv6=off"));
 		TRY(qemu_device(argv, c->arch, "virtio-net", "netdev=net0,%smac=" VM_MAC,
 			vm_arch_info(c->arch)->net_options));
 	}
+	for (size_t i = 0; i < c->n_nics; i++)
+		TRY(nic_argv(c, i, &c->nics[i], argv));
 	if (c->vsock_fd)
 		TRY(qemu_device(argv, c->arch, "vhost-vsock", "vhostfd=%d,guest-cid=%u",
 			c->vsock_fd, c->guest_cid));
 	return OK;
+}
+
+static RESULT share_argv(const struct vm_config *c, struct strv *argv)
+{
+	if (!c->share)
+		return OK;
+	TRY(qemu_optionf(argv, "-chardev", "socket,id=share,fd=%d", c->share_fd));
+	return qemu_device(argv, c->arch, "vhost-user-fs",
+		"chardev=share,tag=" VM_SHARE_TAG ",queue-size=1024");
+}
+
+static RESULT devices_argv(const struct vm_config *c, struct strv *argv)
+{
+	TRY(qemu_option(argv, "-object", "rng-random,id=rng0,filename=/dev/urandom"));
+	TRY(qemu_device(argv, c->arch, "virtio-rng", "rng=rng0"));
+	TRY(ports_argv(c, argv));
+	TRY(disks_argv(c, argv));
+	TRY(network_argv(c, argv));
+	return share_argv(c, argv);
 }
 
 RESULT vm_argv(const struct vm_platform *p, const struct vm_config *c, struct strv *ret_argv)

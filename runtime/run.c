@@ -22,12 +22,9 @@ void session_init(struct session *s, const struct run_config *c, struct run_resu
 		.config = c,
 		.result = r,
 		.timeline = &r->record.t,
-		.vm = VM_NONE,
-		.log_lines = GUEST_LINES_INIT,
-		.log_file = -1,
-		.console_file = -1,
 		.stage = timeline_name(TIMELINE_LAUNCH),
 	};
+	machine_init(&s->machine);
 	timeline_begin(s->timeline, clock_monotonic_ms());
 	s->deadline = s->timeline->begun + c->timeout_s * 1000;
 }
@@ -37,21 +34,12 @@ void session_done(struct session *s)
 	agent_stdio_freep(&s->stdio);
 	ttrpc_proxy_freep(&s->proxy);
 	agent_client_freep(&s->agent);
-	loop_remove(s->log_source);
-	loop_remove(s->console_source);
-	loop_remove(s->qmp_source);
-	loop_remove(s->qemu_source);
-	loop_remove(s->tpm_source);
-	vm_end(&s->vm);
+	machine_done(&s->machine);
 	if (s->pod.dir)
 		pod_remove(&s->pod);
 	pod_done(&s->pod);
 	free(s->append);
 	loop_freep(&s->loop);
-	qmp_done(&s->qmp);
-	guest_lines_done(&s->log_lines);
-	auto_close(&s->log_file);
-	auto_close(&s->console_file);
 }
 
 void run_result_done(struct run_result *r)
@@ -67,14 +55,14 @@ static RESULT launch(struct session *s, uint32_t *ret_cid)
 
 	TRY(session_prepare(s, &l));
 	TRY(session_open_logs(s));
-	TRY(vm_start(&l, &s->vm));
+	TRY(vm_start(&l, &s->machine.vm));
 	timeline_vm_started(s->timeline, clock_monotonic_ms());
-	TRY(pod_state_add_process(&s->pod.state, "qemu", s->vm.qemu.pid));
-	if (s->vm.tpm.pid > 0)
-		TRY(pod_state_add_process(&s->pod.state, "swtpm", s->vm.tpm.pid));
+	TRY(pod_state_add_process(&s->pod.state, "qemu", s->machine.vm.qemu.pid));
+	if (s->machine.vm.tpm.pid > 0)
+		TRY(pod_state_add_process(&s->pod.state, "swtpm", s->machine.vm.tpm.pid));
 	session_stage(s,
 		timeline_name(s->config->platform->firmware ? TIMELINE_FIRMWARE : TIMELINE_KERNEL));
-	TRY(session_watch(s));
+	TRY(machine_watch(&s->machine));
 	*ret_cid = l.config.guest_cid;
 	return OK;
 }
@@ -116,7 +104,7 @@ static RESULT reach_agent(struct session *s, uint32_t cid)
 	if (cid)
 		TRY(connect_vsock(s, cid, &c.fd));
 	else
-		c.fd = TAKE_FD(s->vm.agent_fd);
+		c.fd = TAKE_FD(s->machine.vm.agent_fd);
 	TRY(agent_client_new(&c, &s->agent));
 	TRY(agent_check(s->agent));
 	return serve_others(s);
@@ -194,7 +182,7 @@ static void power_off(struct session *s)
 
 	/* The answer gets lost when the guest is quick. */
 	err_ignore(agent_destroy_sandbox(s->agent));
-	while (!s->dead && clock_monotonic_ms() < end) {
+	while (!s->machine.dead && clock_monotonic_ms() < end) {
 		if (failed(loop_once(s->loop, ROUND_MS)))
 			return;
 	}

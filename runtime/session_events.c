@@ -2,14 +2,11 @@
 #include "session.h"
 
 #include <agent.pb-c.h>
-#include <errno.h>
 #include <signal.h>
 
 #include <base/clock.h>
-#include <base/file.h>
 
 enum {
-	CHUNK = 16 * 1024,
 	DEATH_NEWS_MS = 2000,
 	ROUND_MS = 50
 };
@@ -33,17 +30,6 @@ static void extend_deadline(struct session *s)
 {
 	if (s->deadline)
 		s->deadline = clock_monotonic_ms() + s->config->timeout_s * 1000;
-}
-
-/* Bounded on disk: a guest that talks without end fills nothing. */
-static void keep(int fd, uint64_t *used, uint64_t max, struct bytes data)
-{
-	uint64_t left = *used < max ? max - *used : 0;
-	struct bytes fits = bytes_of(data.p, data.n < left ? data.n : (size_t)left);
-
-	*used += fits.n;
-	if (fd >= 0 && fits.n > 0)
-		err_ignore(fd_write_all(fd, fits)); /* a full disk costs the log, not the pod */
 }
 
 /* ---- log lines of the guest ---- */
@@ -74,129 +60,28 @@ static void on_progress(struct session *s, const struct guest_event *e)
 		s->config->progress(s->config->arg, &p);
 }
 
-static void on_log_line(void *arg, struct bytes text)
+static void on_event(void *arg, const struct guest_event *e)
 {
-	AUTO(guest_event_done) struct guest_event e = { 0 };
 	struct session *s = arg;
 
-	keep(s->log_file, &s->log_bytes, GUEST_LOG_MAX, text);
-	keep(s->log_file, &s->log_bytes, GUEST_LOG_MAX, bytes_str("\n"));
-	if (failed(guest_event_parse(text, &e)))
-		return;
-	if (!s->timeline->contact && e.ms > 0) {
-		timeline_contact(s->timeline, clock_monotonic_ms(), e.ms);
+	if (!s->timeline->contact && e->ms > 0) {
+		timeline_contact(s->timeline, clock_monotonic_ms(), e->ms);
 		session_stage(s, timeline_name(TIMELINE_AGENT));
 	}
 	extend_deadline(s);
-	if (e.kind == GUEST_STAGE)
-		on_stage(s, &e);
-	else if (e.kind == GUEST_PROGRESS)
-		on_progress(s, &e);
+	if (e->kind == GUEST_STAGE)
+		on_stage(s, e);
+	else if (e->kind == GUEST_PROGRESS)
+		on_progress(s, e);
 }
 
-/* ---- descriptors ---- */
-
-/* What is there now; nothing when it would block or ended. */
-static struct bytes read_some(int fd, uint8_t *to, size_t size, struct loop_source **source)
+RESULT session_open_logs(struct session *s)
 {
-	ssize_t n = read(fd, to, size);
+	const struct machine_config c = {
+		.loop = s->loop, .dir = s->pod.dir, .event = on_event, .arg = s
+	};
 
-	if (n > 0)
-		return bytes_of(to, (size_t)n);
-	if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		loop_remove(*source);
-		*source = NULL;
-	}
-	return BYTES_NONE;
-}
-
-static void on_log(void *arg, int fd, unsigned events)
-{
-	struct session *s = arg;
-	uint8_t chunk[CHUNK];
-
-	(void)events;
-	guest_lines_feed(
-		&s->log_lines, read_some(fd, chunk, sizeof(chunk), &s->log_source), on_log_line, s);
-}
-
-static void on_console(void *arg, int fd, unsigned events)
-{
-	struct session *s = arg;
-	uint8_t chunk[CHUNK];
-	struct bytes data = read_some(fd, chunk, sizeof(chunk), &s->console_source);
-
-	(void)events;
-	keep(s->console_file, &s->console_bytes, SESSION_CONSOLE_MAX, data);
-	if (data.n > sizeof(s->tail))
-		data = bytes_of(data.p + data.n - sizeof(s->tail), sizeof(s->tail));
-	size_t stay = sizeof(s->tail) - data.n;
-	if (s->tail_n > stay) {
-		memmove(s->tail, s->tail + s->tail_n - stay, stay);
-		s->tail_n = stay;
-	}
-	if (data.n > 0)
-		memcpy(s->tail + s->tail_n, data.p, data.n);
-	s->tail_n += data.n;
-}
-
-static void on_qmp(void *arg, int fd, unsigned events)
-{
-	struct session *s = arg;
-	uint8_t chunk[CHUNK];
-
-	(void)events;
-	qmp_feed(&s->qmp, read_some(fd, chunk, sizeof(chunk), &s->qmp_source));
-}
-
-static void on_end(
-	struct session *s, struct process *p, struct loop_source **source, const char *name)
-{
-	int status = 0;
-
-	if (failed(process_wait(p, 0, &status)))
-		return;
-	loop_remove(*source);
-	*source = NULL;
-	/* swtpm leaves in peace when QEMU did, and its news may be here first. */
-	if (p == &s->vm.tpm && status == 0)
-		return;
-	if (!s->dead) {
-		s->dead = name;
-		s->dead_status = status;
-	}
-}
-
-static void on_qemu_end(void *arg, int fd, unsigned events)
-{
-	struct session *s = arg;
-
-	(void)fd;
-	(void)events;
-	on_end(s, &s->vm.qemu, &s->qemu_source, "QEMU");
-}
-
-static void on_tpm_end(void *arg, int fd, unsigned events)
-{
-	struct session *s = arg;
-
-	(void)fd;
-	(void)events;
-	on_end(s, &s->vm.tpm, &s->tpm_source, "swtpm");
-}
-
-RESULT session_watch(struct session *s)
-{
-	struct loop *l = s->loop;
-
-	qmp_init(&s->qmp, s->vm.qmp_fd);
-	TRY(loop_add_fd(l, s->vm.log_fd, EPOLLIN, on_log, s, &s->log_source));
-	TRY(loop_add_fd(l, s->vm.console_fd, EPOLLIN, on_console, s, &s->console_source));
-	TRY(loop_add_fd(l, s->vm.qmp_fd, EPOLLIN, on_qmp, s, &s->qmp_source));
-	TRY(loop_add_fd(l, s->vm.qemu.pidfd, EPOLLIN, on_qemu_end, s, &s->qemu_source));
-	if (s->vm.tpm.pid > 0)
-		TRY(loop_add_fd(l, s->vm.tpm.pidfd, EPOLLIN, on_tpm_end, s, &s->tpm_source));
-	return OK;
+	return machine_open_logs(&s->machine, &c);
 }
 
 /* ---- signals ---- */
@@ -244,53 +129,21 @@ RESULT session_signals(struct session *s)
 
 /* ---- judgement ---- */
 
-/* The first line of what a program said before it ended, "" when nothing. */
-static void said(const struct session *s, char *to, size_t size)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT(64 * 1024);
-	AUTO(buf_done) struct buf clean = BUF_INIT(64 * 1024);
-	AUTO(auto_free) char *path = NULL;
-	const char *file = str_equal(s->dead, "QEMU") ? "qemu.log" : "swtpm.log";
-
-	to[0] = '\0';
-	if (s->dead_status == 0 || failed(path_join(s->pod.dir, file, &path)) ||
-		failed(file_read(path, &text)))
-		return;
-	const uint8_t *end = text.n ? memchr(text.p, '\n', text.n) : NULL;
-	guest_text_clean(bytes_of(text.p, end ? (size_t)(end - text.p) : text.n), &clean);
-	(void)snprintf(to, size, "; %s", clean.n ? buf_cstr(&clean) : "it said nothing");
-}
-
 static struct err death(struct session *s)
 {
-	AUTO(buf_done) struct buf clean = BUF_INIT(2 * RUN_CONSOLE_TAIL);
-	char words[200];
-	size_t at = 0;
+	AUTO(buf_done) struct buf console = BUF_INIT(2 * RUN_CONSOLE_TAIL);
 
-	said(s, words, sizeof(words));
-	/* Whole lines, each cleaned by itself so that their ends stay. */
-	while (at < s->tail_n) {
-		const char *end = memchr(s->tail + at, '\n', s->tail_n - at);
-		size_t n = end ? (size_t)(end - (s->tail + at)) : s->tail_n - at;
-
-		while (n > 0 && s->tail[at + n - 1] == '\r')
-			n--;
-		guest_text_clean(bytes_of(s->tail + at, n), &clean);
-		buf_u8(&clean, '\n');
-		at = end ? (size_t)(end - s->tail) + 1 : s->tail_n;
-	}
+	machine_console(&s->machine, &console);
 	(void)snprintf(s->result->console, sizeof(s->result->console), "%s",
-		clean.n ? buf_cstr(&clean) : "");
-	return err_new(ERR_PEER, "the virtual machine ended at stage '%s' (%s status %d%s%s%s)",
-		s->stage, s->dead, s->dead_status, s->qmp.reason[0] ? ", " : "", s->qmp.reason,
-		words);
+		console.n ? buf_cstr(&console) : "");
+	return machine_death(&s->machine, s->stage);
 }
 
 struct err session_check(void *session)
 {
 	struct session *s = session;
 
-	if (s->dead)
+	if (s->machine.dead)
 		return death(s);
 	if (s->signals > 1 || (s->signals == 1 && !s->started))
 		return err_new(
@@ -309,9 +162,9 @@ struct err session_explain(struct session *s, struct err e)
 	if (e.code != ERR_PEER)
 		return e;
 	err_save(e, &first);
-	while (!s->dead && clock_monotonic_ms() < end) {
+	while (!s->machine.dead && clock_monotonic_ms() < end) {
 		if (failed(loop_once(s->loop, ROUND_MS)))
 			break;
 	}
-	return s->dead ? death(s) : err_restore(&first);
+	return s->machine.dead ? death(s) : err_restore(&first);
 }

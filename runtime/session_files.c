@@ -1,7 +1,5 @@
 #include "session.h"
 
-#include <fcntl.h>
-
 #include <base/file.h>
 #include <measured-boot/initdata.h>
 
@@ -174,24 +172,6 @@ void session_launch_done(struct vm_launch *l)
 	free_text(l->config.initdata);
 	free_text(l->pod_dir);
 	free_text(l->ca_dir);
-}
-
-static RESULT open_file(const struct session *s, const char *name, int *ret_fd)
-{
-	AUTO(auto_free) char *path = NULL;
-
-	TRY(in_pod(s, name, &path));
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_new(ERR_SYS, "creating %s", path);
-	*ret_fd = fd;
-	return OK;
-}
-
-RESULT session_open_logs(struct session *s)
-{
-	TRY(open_file(s, POD_LOG, &s->log_file));
-	return open_file(s, POD_CONSOLE, &s->console_file);
 }
 
 RESULT session_save(struct session *s)

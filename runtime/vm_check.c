@@ -129,6 +129,16 @@ RESULT vm_check(const struct vm_platform *p, const struct vm_config *c)
 			ERR_USAGE, "platform %s needs KVM: no software emulation has it", p->name);
 	if (c->firmware && p->firmware == VM_FIRMWARE_NONE && p->hardware)
 		return err_new(ERR_USAGE, "platform %s takes no --firmware", p->name);
+	if (p->hardware && (c->share || c->hugepages))
+		return err_new(ERR_USAGE,
+			"platform %s: its memory is the guest's alone, neither shared files nor "
+			"huge "
+			"pages",
+			p->name);
+	if (c->n_nics > VM_NICS_MAX || c->n_disks > VM_DISKS_MAX || (c->net_user && c->n_nics))
+		return err_new(ERR_USAGE,
+			"at most %d network interfaces (or the user's network) and %d disks",
+			VM_NICS_MAX, VM_DISKS_MAX);
 	TRY(check_options(p, &c->protection));
 	return check_policy(p, &c->protection);
 }

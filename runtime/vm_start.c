@@ -1,5 +1,6 @@
 #include "runtime/tpm.h"
 #include "runtime/vm.h"
+#include "virtiofsd.h"
 
 #include <fcntl.h>
 
@@ -27,6 +28,7 @@ void vm_end(struct vm *vm)
 {
 	process_end(&vm->qemu);
 	process_end(&vm->tpm);
+	process_end(&vm->share);
 	auto_close(&vm->agent_fd);
 	auto_close(&vm->log_fd);
 	auto_close(&vm->console_fd);
@@ -116,6 +118,35 @@ static RESULT start_tpm(struct vm_launch *l, struct vm *vm, struct guest_ends *e
 	return OK;
 }
 
+static RESULT start_share(struct vm_launch *l, struct vm *vm, struct guest_ends *ends)
+{
+	AUTO(auto_free) char *log = NULL;
+	AUTO(auto_close) int log_fd = -1;
+	int fd = -1;
+
+	TRY(open_log(l->pod_dir, "virtiofsd.log", &log, &log_fd));
+	TRY(virtiofsd_start(l->virtiofsd, l->config.share, log_fd, &vm->share, &fd));
+	l->config.share_fd = add_end(ends, fd);
+	return OK;
+}
+
+/* QEMU's numbers take the place of ours. */
+static RESULT add_nics(struct vm_launch *l, struct guest_ends *ends)
+{
+	for (size_t i = 0; i < l->config.n_nics; i++) {
+		struct vm_nic *nic = &l->config.nics[i];
+
+		for (size_t q = 0; q < nic->n_fds; q++) {
+			int copy = fcntl(nic->fds[q], F_DUPFD_CLOEXEC, 0);
+
+			if (copy < 0)
+				return err_new(ERR_SYS, "network interface %s", nic->mac);
+			nic->fds[q] = add_end(ends, copy);
+		}
+	}
+	return OK;
+}
+
 static RESULT start_qemu(
 	const struct vm_launch *l, const struct guest_ends *ends, struct process *ret_qemu)
 {
@@ -160,6 +191,9 @@ RESULT vm_start(struct vm_launch *l, struct vm *ret_vm)
 		if (failed(e))
 			return err_add(e, "preparing the TPM");
 	}
+	if (l->config.share)
+		TRY(start_share(l, &vm, &ends));
+	TRY(add_nics(l, &ends));
 	if (transport_has_vsock_host()) {
 		int fd = -1;
 

@@ -27,6 +27,7 @@ enum {
 
 #define VM_MAC	      "02:5e:a1:00:00:01" /* locally administered */
 #define VM_VSOCK_PORT 1024		  /* agent API; Kata's number */
+#define VM_SHARE_TAG  "kataShared"	  /* of virtio-fs; Kata's name */
 
 enum {
 	VM_MEMORY_MIB = 2048, /* Kata's default */
@@ -163,13 +164,14 @@ RESULT vm_accel_choose(
 
 /* ---- a running machine ---- */
 struct vm {
-	struct process qemu, tpm;
+	struct process qemu, tpm, share; /* share: virtiofsd */
 	/* This side of the virtio ports, the console and QMP; owned. -1 when taken. */
 	int agent_fd, log_fd, console_fd, qmp_fd;
 };
 #define VM_NONE                                                                                    \
 	((struct vm){ .qemu = PROCESS_NONE,                                                        \
 		.tpm = PROCESS_NONE,                                                               \
+		.share = PROCESS_NONE,                                                             \
 		.agent_fd = -1,                                                                    \
 		.log_fd = -1,                                                                      \
 		.console_fd = -1,                                                                  \
@@ -180,9 +182,11 @@ struct vm_launch {
 	struct vm_config config; /* tpm_fd, vsock_fd, guest_cid are filled in */
 	const char *pod_dir;	 /* TPM state, qemu.log, swtpm.log */
 	const char *ca_dir;	 /* see tpm.h */
+	const char *virtiofsd;	 /* program; NULL: where Debian has it */
 };
 
-/* Starts swtpm where the platform has one, then QEMU. Both die with the caller. */
+/* Starts swtpm where the platform has one, virtiofsd for config.share, then QEMU; all die with the
+ * caller. */
 RESULT vm_start(struct vm_launch *l, struct vm *ret_vm);
 /* Ends whatever still runs; for AUTO. */
 void vm_end(struct vm *vm);
