@@ -100,6 +100,7 @@ struct agent {
 	struct manifest manifest;
 	struct err_saved manifest_error; /* why there is none */
 	bool started_once[MANIFEST_CONTAINERS_MAX];
+	bool completed_once[MANIFEST_CONTAINERS_MAX]; /* with status 0 */
 	struct container *containers;
 	size_t n_containers;
 	/* the sandbox */

@@ -195,6 +195,7 @@ static RESULT begin_create(
 	TRY(container_new(a, *q, &c));
 	c->row = row;
 	c->rule = manifest_container_at(&a->manifest, row);
+	image = manifest_image_to_pull(c->rule->image, image);
 	c->request = TAKE(*q);
 	e = dir_make(c->bundle, 0700);
 	c->op = call;
@@ -259,7 +260,7 @@ static RESULT begin_start(struct agent *a, struct ttrpc_call *call, struct bytes
 		reply_empty(call);
 		return OK;
 	}
-	TRY(admit_start(&a->manifest, c->row, a->started_once));
+	TRY(admit_start(&a->manifest, c->row, a->started_once, a->completed_once));
 	c->state = CONTAINER_RUNNING;
 	c->op = call;
 	e = crun_start(&(struct crun_call){

@@ -77,8 +77,11 @@ static void on_grace(void *arg)
 void task_ended(void *task, int status)
 {
 	struct task *t = task;
+	struct container *c = t->container;
 	size_t n = t->n_wait;
 
+	if (!t->next && c->rule && status == 0)
+		c->agent->completed_once[c->row] = true;
 	t->exited = true;
 	t->status = status;
 	t->n_wait = 0;

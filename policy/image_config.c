@@ -5,6 +5,7 @@
 struct process_part {
 	struct strv entrypoint, cmd, env;
 	char *cwd, *user;
+	const struct json *volumes; /* {"/dir":{}} */
 };
 
 struct document {
@@ -20,6 +21,7 @@ static const struct json_field part_fields[] = {
 	PART(env, "Env", FIELD_STRV, AGENT_ARGS_MAX),
 	PART(cwd, "WorkingDir", FIELD_STR, 4096),
 	PART(user, "User", FIELD_STR, 256),
+	PART(volumes, "Volumes", FIELD_JSON, 0),
 };
 
 /* Images carry much more than we read; it has no effect here. */
@@ -49,10 +51,21 @@ static void document_done(struct document *d)
 	json_release(&document_table, d);
 }
 
+static RESULT fill_volumes(const struct json *volumes, struct strv *to)
+{
+	if (json_members(volumes) > AGENT_MOUNTS_MAX)
+		return err_new(
+			ERR_LIMIT, "image configuration: more than %d Volumes", AGENT_MOUNTS_MAX);
+	for (size_t i = 0; i < json_members(volumes); i++)
+		TRY(strv_add(to, json_name_at(volumes, i)));
+	return OK;
+}
+
 static RESULT fill(const struct process_part *p, struct image_config *c)
 {
 	for (size_t i = 0; i < p->entrypoint.n; i++)
 		TRY(strv_add(&c->argv, p->entrypoint.v[i]));
+	c->n_entrypoint = c->argv.n;
 	for (size_t i = 0; i < p->cmd.n; i++)
 		TRY(strv_add(&c->argv, p->cmd.v[i]));
 	for (size_t i = 0; i < p->env.n; i++) {
@@ -62,6 +75,7 @@ static RESULT fill(const struct process_part *p, struct image_config *c)
 			return err_new(ERR_FORMAT, "image configuration: Env has no NAME=value");
 		TRY(strv_add(&c->env, p->env.v[i]));
 	}
+	TRY(fill_volumes(p->volumes, &c->volumes));
 	TRY(str_dup(p->cwd && p->cwd[0] != '\0' ? p->cwd : "/", &c->cwd));
 	if (c->cwd[0] != '/')
 		return err_new(ERR_FORMAT, "image configuration: WorkingDir is not absolute");
@@ -72,8 +86,10 @@ RESULT image_config_parse(struct bytes text, struct image_config *ret_config)
 {
 	AUTO(document_done) struct document d = { 0 };
 	AUTO(image_config_done) struct image_config c = { 0 };
+	AUTO(json_freep) struct json *root = NULL;
 
-	TRY(json_decode_text(text, &document_table, &d));
+	TRY(json_parse(text, &root));
+	TRY(json_decode(root, &document_table, &d));
 	TRY(fill(&d.config, &c));
 	*ret_config = c;
 	c = (struct image_config){ 0 };
@@ -84,6 +100,7 @@ void image_config_done(struct image_config *c)
 {
 	strv_done(&c->argv);
 	strv_done(&c->env);
+	strv_done(&c->volumes);
 	free(c->cwd);
 	free(c->user);
 	*c = (struct image_config){ 0 };

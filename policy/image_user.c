@@ -81,7 +81,7 @@ static bool account_is(const struct account *a, struct bytes name, bool numeric,
 	return numeric ? a->number == number : bytes_compare(a->name, name) == 0;
 }
 
-static RESULT add_group(struct image_user *u, uint32_t gid)
+RESULT image_user_add_group(struct image_user *u, uint32_t gid)
 {
 	uint32_t *v;
 
@@ -161,7 +161,7 @@ static RESULT resolve(
 		return find_group(group, rest, u);
 	while (name.n > 0 && next_account(&group, &a))
 		if (is_member(a.rest, name) && a.number != u->gid)
-			TRY(add_group(u, (uint32_t)a.number));
+			TRY(image_user_add_group(u, (uint32_t)a.number));
 	return OK;
 }
 

@@ -10,14 +10,18 @@ static const struct json_field container_fields[] = {
 	FIELD(image, FIELD_STR, FIELD_REQUIRED, 1024),
 	FIELD(argv, FIELD_STRV, 0, MANIFEST_LIST_MAX),
 	FIELD(env, FIELD_MAP, 0, MANIFEST_LIST_MAX),
+	FIELD(env_also, FIELD_STRV, 0, MANIFEST_LIST_MAX),
 	FIELD(cwd, FIELD_STR, 0, MANIFEST_STRING_MAX),
 	FIELD(user, FIELD_STR, 0, 128),
+	FIELD(groups, FIELD_STRV, 0, 64),
 	FIELD(capabilities, FIELD_STRV, 0, 64),
 	FIELD(mounts, FIELD_STRV, 0, MANIFEST_LIST_MAX),
 	FIELD(devices, FIELD_STRV, 0, MANIFEST_LIST_MAX),
 	FIELD(exec, FIELD_JSON, 0, 0),
 	FIELD(new_privileges, FIELD_BOOL, 0, 0),
+	FIELD(readonly_rootfs, FIELD_BOOL, 0, 0),
 	FIELD(after, FIELD_STRV, 0, MANIFEST_CONTAINERS_MAX),
+	FIELD(completed, FIELD_STRV, 0, MANIFEST_CONTAINERS_MAX),
 };
 
 static const struct json_table container_table = {
@@ -32,6 +36,7 @@ static const struct json_field manifest_fields[] = {
 	JSON_FIELD_SUB(struct manifest, containers, "containers", FIELD_LIST, FIELD_REQUIRED,
 		MANIFEST_CONTAINERS_MAX, &container_table),
 	JSON_FIELD(struct manifest, allow, FIELD_STRV, 0, 8),
+	JSON_FIELD(struct manifest, shared_pid, FIELD_BOOL, 0, 0),
 };
 
 static const struct json_table manifest_table = {
@@ -88,6 +93,13 @@ bool manifest_matches(const char *rule, const char *value)
 	same = regexec(&regex, value, 0, NULL, 0) == 0;
 	regfree(&regex);
 	return same;
+}
+
+bool manifest_user_is_uid(const char *user)
+{
+	uint64_t uid;
+
+	return !strchr(user, ':') && !failed(str_to_u64(user, UINT32_MAX - 1, "user", &uid));
 }
 
 RESULT manifest_user_parse(const char *user, uint32_t *ret_uid, uint32_t *ret_gid)
@@ -176,32 +188,61 @@ static RESULT check_exec(const struct json *exec)
 	return OK;
 }
 
+static RESULT check_groups(const struct strv *groups)
+{
+	uint64_t gid;
+
+	for (size_t i = 0; i < groups->n; i++)
+		TRY(str_to_u64(groups->v[i], UINT32_MAX - 1, "groups", &gid));
+	return OK;
+}
+
+static RESULT check_env_also(const struct strv *rules)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		if (!manifest_is_pattern(rules->v[i]) && !strchr(rules->v[i], '='))
+			return err_new(ERR_FORMAT, "env_also: %s is no NAME=value", rules->v[i]);
+	return check_values(rules, "env_also");
+}
+
 static RESULT check_user(const char *user)
 {
 	uint32_t uid, gid;
 
-	if (!user)
+	if (!user || manifest_user_is_uid(user))
 		return OK;
 	if (manifest_is_pattern(user))
 		return check_value(user, "user");
 	return manifest_user_parse(user, &uid, &gid);
 }
 
-/* `after` names only containers listed above: so there are no cycles, and order reads downwards. */
-static RESULT check_order(const struct manifest *m, size_t at)
+/* Only containers listed above: so there are no cycles, and order reads downwards. */
+static RESULT check_above(
+	const struct manifest *m, size_t at, const struct strv *names, const char *what)
 {
-	const struct manifest_container *c = manifest_container_at(m, at);
-
-	for (size_t i = 0; i < c->after.n; i++) {
+	for (size_t i = 0; i < names->n; i++) {
 		size_t above = 0;
 
-		while (above < at &&
-			!str_equal(manifest_container_at(m, above)->name, c->after.v[i]))
+		while (above < at && !str_equal(manifest_container_at(m, above)->name, names->v[i]))
 			above++;
 		if (above == at)
-			return err_new(ERR_FORMAT, "after: %s is not listed above", c->after.v[i]);
+			return err_new(ERR_FORMAT, "%s: %s is not listed above", what, names->v[i]);
 	}
 	return OK;
+}
+
+static RESULT check_process(const struct manifest_container *c)
+{
+	TRY(check_values(&c->argv, "argv"));
+	TRY(check_env(&c->env));
+	TRY(check_env_also(&c->env_also));
+	if (c->cwd && c->cwd[0] != '/' && !manifest_is_pattern(c->cwd))
+		return err_new(ERR_FORMAT, "cwd: not absolute");
+	TRY(check_value(c->cwd ? c->cwd : "/", "cwd"));
+	TRY(check_user(c->user));
+	TRY(check_groups(&c->groups));
+	TRY(check_prefixed(&c->capabilities, "CAP_", "capabilities"));
+	return check_exec(c->exec);
 }
 
 static RESULT check_container(const struct manifest *m, size_t at)
@@ -214,17 +255,11 @@ static RESULT check_container(const struct manifest *m, size_t at)
 	if (c->name[0] == '\0' || c->image[0] == '\0')
 		return err_new(ERR_FORMAT, "name or image is empty");
 	TRY(check_value(c->image, "image"));
-	TRY(check_values(&c->argv, "argv"));
-	TRY(check_env(&c->env));
-	if (c->cwd && c->cwd[0] != '/' && !manifest_is_pattern(c->cwd))
-		return err_new(ERR_FORMAT, "cwd: not absolute");
-	TRY(check_value(c->cwd ? c->cwd : "/", "cwd"));
-	TRY(check_user(c->user));
-	TRY(check_prefixed(&c->capabilities, "CAP_", "capabilities"));
+	TRY(check_process(c));
 	TRY(check_prefixed(&c->mounts, "/", "mounts"));
 	TRY(check_prefixed(&c->devices, "/dev/", "devices"));
-	TRY(check_exec(c->exec));
-	return check_order(m, at);
+	TRY(check_above(m, at, &c->after, "after"));
+	return check_above(m, at, &c->completed, "completed");
 }
 
 static RESULT check_allow(const struct strv *allow)

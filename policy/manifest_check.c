@@ -23,7 +23,7 @@ RESULT manifest_pick(const struct manifest *m, const struct manifest_ask *ask, s
 		const struct manifest_container *c = manifest_container_at(m, i);
 
 		if (ask->name ? !str_equal(c->name, ask->name)
-			      : !manifest_matches(c->image, ask->image))
+			      : !manifest_image_matches(c->image, ask->image))
 			continue;
 		if (found == m->containers.n || (ask->in_use && ask->in_use[found]))
 			found = i;
@@ -39,7 +39,7 @@ RESULT manifest_pick(const struct manifest *m, const struct manifest_ask *ask, s
 
 RESULT manifest_check_image(const struct manifest_container *c, const char *image)
 {
-	if (manifest_matches(c->image, image))
+	if (manifest_image_matches(c->image, image))
 		return OK;
 	return deny(c, "manifest.image", "image", c->image, image);
 }
@@ -71,6 +71,14 @@ static RESULT check_argv(
 	return OK;
 }
 
+static bool any_matches(const struct strv *rules, const char *value)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		if (manifest_matches(rules->v[i], value))
+			return true;
+	return false;
+}
+
 /* The manifest's word on a variable overrules the image's. */
 static RESULT check_variable(
 	const struct manifest_container *c, const struct strv *known, const char *variable)
@@ -89,6 +97,8 @@ static RESULT check_variable(
 		return deny(c, "manifest.env", member, rule,
 			own && str_equal(own, value) ? NULL : value);
 	if (own ? str_equal(own, value) : str_equal(variable, PLAN_DEFAULT_PATH))
+		return OK;
+	if (!own && any_matches(&c->env_also, variable))
 		return OK;
 	return deny(c, "manifest.env", member, own ? "its own value" : "(not listed)", value);
 }
@@ -115,8 +125,9 @@ static RESULT check_user(
 	char actual[32];
 
 	(void)snprintf(actual, sizeof(actual), "%u:%u", p->user.uid, p->user.gid);
-	if (c->user ? manifest_matches(c->user, actual)
-		    : own->uid == p->user.uid && own->gid == p->user.gid)
+	if (c->user && !manifest_user_is_uid(c->user)
+			? manifest_matches(c->user, actual)
+			: own->uid == p->user.uid && own->gid == p->user.gid)
 		return OK;
 	return deny(c, "manifest.user", "user", c->user ? c->user : "the image's user",
 		p->user_asked ? actual : NULL);

@@ -138,9 +138,10 @@ static bool has_group(const struct image_user *u, uint32_t gid)
 	return false;
 }
 
-/* Supplementary groups decide about files, and the manifest does not list them: so the request may
- * only repeat those that the image gives to that user. */
-static RESULT user_requested(int rootfs_fd, const Oci__User *asked, struct image_user *ret_user)
+/* Supplementary groups decide about files: so the request may only repeat those that the image
+ * gives to that user and those of the manifest. */
+static RESULT user_requested(int rootfs_fd, const Oci__User *asked, const struct image_user *more,
+	struct image_user *ret_user)
 {
 	AUTO(image_user_done) struct image_user u = { 0 };
 	char uid[16];
@@ -151,6 +152,8 @@ static RESULT user_requested(int rootfs_fd, const Oci__User *asked, struct image
 		return err_new(ERR_FORMAT, "user: reserved number");
 	(void)snprintf(uid, sizeof(uid), "%u", asked->uid);
 	TRY(image_user_resolve(rootfs_fd, uid, &u));
+	for (size_t i = 0; i < more->n_groups; i++)
+		TRY(image_user_add_group(&u, more->groups[i]));
 	for (size_t i = 0; i < asked->n_additionalgids; i++) {
 		char gid[16];
 
@@ -159,7 +162,7 @@ static RESULT user_requested(int rootfs_fd, const Oci__User *asked, struct image
 			continue;
 		(void)snprintf(gid, sizeof(gid), "%u", asked->additionalgids[i]);
 		return err_deny(ERR_DENIED, "manifest.user", "AdditionalGids",
-			"only groups the image gives to the user", gid);
+			"groups of the image or the manifest", gid);
 	}
 	u.gid = asked->gid;
 	*ret_user = u;
@@ -167,16 +170,32 @@ static RESULT user_requested(int rootfs_fd, const Oci__User *asked, struct image
 	return OK;
 }
 
+static RESULT listed_groups(const struct strv *groups, struct image_user *u)
+{
+	for (size_t i = 0; i < groups->n; i++) {
+		uint64_t gid;
+
+		TRY(str_to_u64(groups->v[i], UINT32_MAX - 1, "groups", &gid));
+		TRY(image_user_add_group(u, (uint32_t)gid));
+	}
+	return OK;
+}
+
 static RESULT plan_user(const struct plan_sources *s, struct plan *p)
 {
+	const char *rule = s->rule->user;
+	AUTO(image_user_done) struct image_user listed = { 0 };
+	bool open = !rule || manifest_user_is_uid(rule); /* the image has a say */
+	const char *own = rule && !manifest_is_pattern(rule) ? rule : s->image->user;
+
 	p->user_asked = s->process && s->process->user;
-	if (!s->rule->user)
-		TRY(image_user_resolve(s->rootfs_fd, s->image->user, &p->image_user));
+	TRY(listed_groups(&s->rule->groups, &listed));
+	if (open)
+		TRY(image_user_resolve(s->rootfs_fd, own, &p->image_user));
 	if (p->user_asked)
-		return user_requested(s->rootfs_fd, s->process->user, &p->user);
-	if (s->rule->user && !manifest_is_pattern(s->rule->user))
-		return image_user_resolve(s->rootfs_fd, s->rule->user, &p->user);
-	return image_user_resolve(s->rootfs_fd, s->image->user, &p->user);
+		return user_requested(s->rootfs_fd, s->process->user, &listed, &p->user);
+	TRY(image_user_resolve(s->rootfs_fd, own, &p->user));
+	return listed_groups(&s->rule->groups, &p->user);
 }
 
 RESULT plan_make(const struct plan_sources *s, struct plan *ret_plan)
@@ -222,7 +241,7 @@ RESULT plan_make_exec(const struct plan *container, const Oci__Process *process,
 	TRY(check_cwd(cwd));
 	TRY(str_dup(cwd, &p.cwd));
 	if (process->user)
-		TRY(user_requested(rootfs_fd, process->user, &p.user));
+		TRY(user_requested(rootfs_fd, process->user, &container->user, &p.user));
 	else
 		TRY(copy_user(&container->user, &p.user));
 	*ret_plan = p;

@@ -87,12 +87,20 @@ RESULT spec_image(const Agent__CreateContainerRequest *q, const char **ret_image
 	return OK;
 }
 
+static RESULT check_root(const Oci__Root *root, const struct manifest_container *rule)
+{
+	char field[DENIAL_FIELD_MAX];
+
+	if (!rule->readonly_rootfs || (root && root->readonly))
+		return OK;
+	(void)snprintf(field, sizeof(field), "containers[%s].readonly_rootfs", rule->name);
+	return err_deny(ERR_DENIED, "manifest.rootfs", field, "read-only", "writable");
+}
+
 static RESULT check_namespaces(const Agent__CreateContainerRequest *q)
 {
 	const Oci__Linux *l = q->oci->linux_;
 
-	if (q->sandbox_pidns)
-		return deny("manifest.namespaces", "sandbox_pidns", "true");
 	if (!l)
 		return OK;
 	if (l->n_uidmappings > 0 || l->n_gidmappings > 0)
@@ -235,6 +243,7 @@ RESULT spec_check(const Agent__CreateContainerRequest *q, const struct manifest_
 	if (spec->solaris || spec->windows)
 		return err_new(ERR_UNSUPPORTED, "a specification for another system");
 	TRY(check_hooks(spec->hooks));
+	TRY(check_root(spec->root, rule));
 	TRY(check_namespaces(q));
 	TRY(check_linux(spec->linux_));
 	TRY(check_devices(q, rule));

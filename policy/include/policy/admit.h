@@ -13,5 +13,6 @@
  */
 RESULT admit_container(const struct manifest *m, const Agent__CreateContainerRequest *q,
 	const bool *in_use, size_t *ret_row);
-/* manifest.order: `started` tells which rows have been started once. */
-RESULT admit_start(const struct manifest *m, size_t row, const bool *started);
+/* manifest.order: which rows have been started once, and which have ended with 0. */
+RESULT admit_start(
+	const struct manifest *m, size_t row, const bool *started, const bool *completed);

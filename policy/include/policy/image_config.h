@@ -10,9 +10,11 @@ enum {
 
 struct image_config {
 	struct strv argv; /* Entrypoint then Cmd */
-	struct strv env;  /* "NAME=value" */
-	char *cwd;	  /* WorkingDir, "/" when absent */
-	char *user;	  /* "", "user", "uid", "user:group", "uid:gid", ... */
+	size_t n_entrypoint;
+	struct strv volumes; /* directories that engines put volumes on */
+	struct strv env;     /* "NAME=value" */
+	char *cwd;	     /* WorkingDir, "/" when absent */
+	char *user;	     /* "", "user", "uid", "user:group", "uid:gid", ... */
 };
 
 RESULT image_config_parse(struct bytes text, struct image_config *ret_config);
@@ -28,4 +30,6 @@ struct image_user {
 	size_t n_groups;
 };
 RESULT image_user_resolve(int rootfs_fd, const char *user, struct image_user *ret_user);
+/* Unless it has it; ERR_LIMIT. */
+RESULT image_user_add_group(struct image_user *u, uint32_t gid);
 void image_user_done(struct image_user *u);

@@ -16,23 +16,28 @@ enum {
 
 struct manifest_container {
 	char *name;
-	char *image;	     /* reference as asked for, or a pattern */
-	struct strv argv;    /* empty: the image's entry point and command */
-	struct json_map env; /* in addition to the image's */
-	char *cwd;	     /* NULL: the image's */
-	char *user;	     /* "UID:GID" or a pattern; NULL: the image's */
+	char *image;	      /* reference as asked for, or a pattern */
+	struct strv argv;     /* empty: the image's entry point and command */
+	struct json_map env;  /* in addition to the image's */
+	struct strv env_also; /* "NAME=value" or patterns over it, for names not known before */
+	char *cwd;	      /* NULL: the image's */
+	char *user;	      /* "UID:GID", "UID" or a pattern; NULL: the image's */
+	struct strv groups;   /* numbers of supplementary groups, besides the image's */
 	struct strv capabilities;
 	struct strv mounts;	 /* destinations in the container */
 	struct strv devices;	 /* device nodes of the guest, by path */
 	const struct json *exec; /* array of argument arrays; may be NULL */
 	bool new_privileges;	 /* set-user-ID programs may raise privileges */
-	struct strv after;	 /* containers that must have been started before */
+	bool readonly_rootfs;
+	struct strv after;     /* containers that must have been started before */
+	struct strv completed; /* containers that must have ended with 0 before */
 };
 
 struct manifest {
 	uint64_t version;
 	struct json_list containers; /* of struct manifest_container */
 	struct strv allow;	     /* "logs", "signal", "stdin", "stats" */
+	bool shared_pid;	     /* containers see each other's processes */
 	struct json *tree;	     /* .exec points into it */
 };
 
@@ -47,5 +52,14 @@ bool manifest_is_pattern(const char *rule);
 bool manifest_matches(const char *rule, const char *value);
 /* None of the values is a pattern (true for none). */
 bool manifest_all_literal(const struct strv *rules);
+/*
+ * Whether a reference that a host asks for is the one of the rule. "NAME:TAG@DIGEST" is asked for
+ * by tag, by digest or by both, and Docker's short names are the long ones.
+ */
+bool manifest_image_matches(const char *rule, const char *asked);
+/* What is pulled then: the rule itself if it has a digest, so that a tag decides nothing. */
+const char *manifest_image_to_pull(const char *rule, const char *asked);
+/* "1000": the image says which group the user has. */
+bool manifest_user_is_uid(const char *user);
 /* The literal user "UID:GID". */
 RESULT manifest_user_parse(const char *user, uint32_t *ret_uid, uint32_t *ret_gid);

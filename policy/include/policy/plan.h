@@ -17,7 +17,7 @@ struct plan {
 	struct strv env; /* "NAME=value", no name twice */
 	char *cwd;
 	struct image_user user;
-	struct image_user image_user; /* the image's own, when the manifest names none */
+	struct image_user image_user; /* as the image has it, when the manifest leaves that open */
 	/* Came from the host, so showing them back reveals nothing of the image. */
 	bool argv_asked, cwd_asked, user_asked;
 };

@@ -393,10 +393,6 @@ static void ch_hook(struct parts *p)
 	p->p[0] = &p->hook;
 	p->hooks.startcontainer = (Oci__Hook **)p->p;
 }
-static void ch_pidns(struct parts *p)
-{
-	p->q.sandbox_pidns = true;
-}
 static void add_ns(struct parts *p, const char *type, const char *path)
 {
 	p->ns.type = (char *)(uintptr_t)type;
@@ -589,7 +585,6 @@ static const struct {
 } changes[] = {
 	{ ch_nothing, NULL },
 	{ ch_hook, "manifest.hooks" },
-	{ ch_pidns, "manifest.namespaces" },
 	{ ch_ns_mount, NULL },
 	{ ch_ns_user, "manifest.namespaces" },
 	{ ch_ns_path, "manifest.namespaces" },
