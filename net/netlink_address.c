@@ -67,3 +67,9 @@ RESULT mac_parse(const char *text, uint8_t ret[static 6])
 	}
 	return hex_decode_fixed(bytes_of(hex, sizeof(hex)), "MAC address", ret, 6);
 }
+
+void mac_format(const uint8_t mac[static 6], char to[static 18])
+{
+	(void)snprintf(to, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		mac[4], mac[5]);
+}

@@ -19,3 +19,4 @@ RESULT cidr_parse(const char *text, struct ip_address *ret);
 void ip_format(int family, struct bytes address, char *to, size_t size);
 /* "02:00:00:00:00:01", either case. */
 RESULT mac_parse(const char *text, uint8_t ret[static 6]);
+void mac_format(const uint8_t mac[static 6], char to[static 18]);

@@ -5,9 +5,15 @@
 #include <stdio.h>
 
 #include <base/auto.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/netlink.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 void nl_links_done(struct nl_links *l)
 {
@@ -24,11 +30,24 @@ static void read_text(const struct nlattr *a, char *to, size_t size)
 		(void)snprintf(to, size, "%.*s", (int)n, mnl_attr_get_str(a));
 }
 
+static void read_kind(const struct nlmsghdr *h, struct nl_link *link)
+{
+	const struct nlattr *info = nl_attribute(h, sizeof(struct ifinfomsg), IFLA_LINKINFO);
+	const struct nlattr *data, *type;
+
+	read_text(nl_nested(info, IFLA_INFO_KIND), link->kind, sizeof(link->kind));
+	if (strcmp(link->kind, "tun") != 0)
+		return;
+	data = nl_nested(info, IFLA_INFO_DATA);
+	type = nl_nested(data, IFLA_TUN_TYPE);
+	link->tap = type && mnl_attr_get_payload_len(type) == 1 && mnl_attr_get_u8(type) == IFF_TAP;
+}
+
 static struct err add_link(const struct nlmsghdr *h, void *arg)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(h);
 	struct nl_links *links = arg;
-	const struct nlattr *mac, *mtu;
+	const struct nlattr *mac;
 	struct nl_link *v;
 
 	if (h->nlmsg_type != RTM_NEWLINK)
@@ -42,16 +61,11 @@ static struct err add_link(const struct nlmsghdr *h, void *arg)
 	v += links->n++;
 	*v = (struct nl_link){ .index = info->ifi_index, .flags = info->ifi_flags };
 	read_text(nl_attribute(h, sizeof(*info), IFLA_IFNAME), v->name, sizeof(v->name));
-	mtu = nl_attribute(h, sizeof(*info), IFLA_MTU);
-	if (mtu && mnl_attr_validate(mtu, MNL_TYPE_U32) == 0)
-		v->mtu = mnl_attr_get_u32(mtu);
+	v->mtu = nl_u32(nl_attribute(h, sizeof(*info), IFLA_MTU));
 	mac = nl_attribute(h, sizeof(*info), IFLA_ADDRESS);
-	if (mac && mnl_attr_get_payload_len(mac) == 6) {
-		const uint8_t *m = mnl_attr_get_payload(mac);
-
-		(void)snprintf(v->mac, sizeof(v->mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
-			m[2], m[3], m[4], m[5]);
-	}
+	if (mac && mnl_attr_get_payload_len(mac) == 6)
+		mac_format(mnl_attr_get_payload(mac), v->mac);
+	read_kind(h, v);
 	return OK;
 }
 
@@ -144,4 +158,48 @@ RESULT nl_link_rename(int index, const char *name)
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
 	e = nl_exchange(h, NULL, NULL);
 	return failed(e) ? err_add(e, "renaming interface %d to %s", index, name) : e;
+}
+
+RESULT nl_link_set_arp(int index, bool arp)
+{
+	struct nl_request r;
+	struct nlmsghdr *h = begin_change(&r, index);
+	struct ifinfomsg *info = mnl_nlmsg_get_payload(h);
+	struct err e;
+
+	info->ifi_change = IFF_NOARP;
+	info->ifi_flags = arp ? 0 : IFF_NOARP;
+	e = nl_exchange(h, NULL, NULL);
+	return failed(e) ? err_add(e, "ARP of interface %d", index) : e;
+}
+
+RESULT nl_link_set_mac(int index, const char *mac)
+{
+	struct nl_request r;
+	struct nlmsghdr *h = begin_change(&r, index);
+	uint8_t bytes[6];
+	struct err e;
+
+	TRY(mac_parse(mac, bytes));
+	mnl_attr_put(h, IFLA_ADDRESS, sizeof(bytes), bytes);
+	e = nl_exchange(h, NULL, NULL);
+	return failed(e) ? err_add(e, "address %s of interface %d", mac, index) : e;
+}
+
+RESULT nl_link_bus(const char *name, char ret_bus[static NL_BUS_MAX])
+{
+	AUTO(auto_close) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq r = { .ifr_data = (void *)&info };
+
+	if (fd < 0)
+		return err_new(ERR_SYS, "socket");
+	(void)snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	ret_bus[0] = '\0';
+	if (ioctl(fd, SIOCETHTOOL, &r) == 0)
+		(void)snprintf(
+			ret_bus, NL_BUS_MAX, "%.*s", (int)sizeof(info.bus_info), info.bus_info);
+	else if (errno != EOPNOTSUPP)
+		return err_new(ERR_SYS, "driver of interface %s", name);
+	return OK;
 }

@@ -105,3 +105,22 @@ const struct nlattr *nl_attribute(const struct nlmsghdr *h, size_t fixed_part, u
 	(void)mnl_attr_parse(h, (unsigned)fixed_part, match, &w);
 	return w.found;
 }
+
+const struct nlattr *nl_nested(const struct nlattr *nest, uint16_t type)
+{
+	struct wanted w = { .type = type };
+
+	if (nest)
+		(void)mnl_attr_parse_nested(nest, match, &w);
+	return w.found;
+}
+
+uint32_t nl_u32(const struct nlattr *a)
+{
+	return a && mnl_attr_validate(a, MNL_TYPE_U32) == 0 ? mnl_attr_get_u32(a) : 0;
+}
+
+void nl_put_address(struct nlmsghdr *h, uint16_t type, const struct ip_address *a)
+{
+	mnl_attr_put(h, type, a->n, a->bytes);
+}

@@ -1,6 +1,8 @@
 /* One exchange with rtnetlink. */
 #pragma once
 
+#include "netlink_address.h"
+
 #include <libmnl/libmnl.h>
 
 #include <base/err.h>
@@ -23,3 +25,8 @@ void *nl_fixed_part(struct nlmsghdr *h, size_t n);
 RESULT nl_exchange(struct nlmsghdr *h, nl_message_fn *fn, void *arg);
 /* The first attribute of that type, NULL when there is none. */
 const struct nlattr *nl_attribute(const struct nlmsghdr *h, size_t fixed_part, uint16_t type);
+/* The same inside a nested attribute, which may be NULL. */
+const struct nlattr *nl_nested(const struct nlattr *nest, uint16_t type);
+/* 0 when there is none, or of another size. */
+uint32_t nl_u32(const struct nlattr *a);
+void nl_put_address(struct nlmsghdr *h, uint16_t type, const struct ip_address *a);

@@ -7,6 +7,8 @@
 enum {
 	NL_NAME_MAX = 16,
 	NL_MAC_TEXT = 18,
+	NL_KIND_MAX = 16,
+	NL_BUS_MAX = 32,
 	NL_LIST_MAX = 4096 /* links, addresses or routes listed; ERR_LIMIT beyond */
 };
 
@@ -16,6 +18,10 @@ struct nl_link {
 	char mac[NL_MAC_TEXT]; /* "02:00:00:00:00:01" */
 	uint32_t mtu;
 	uint32_t flags; /* IFF_* */
+	/* "veth", "macvlan", ...; "" when it is no virtual one. "tun" with `tap` is a tap device.
+	 */
+	char kind[NL_KIND_MAX];
+	bool tap;
 };
 struct nl_links {
 	struct nl_link *v;
@@ -28,6 +34,11 @@ RESULT nl_link_by_name(const char *name, struct nl_link *ret_link);
 RESULT nl_link_set_up(int index, bool up);
 RESULT nl_link_set_mtu(int index, uint32_t mtu);
 RESULT nl_link_rename(int index, const char *name);
+/* Whether it takes part in ARP (IFF_NOARP). */
+RESULT nl_link_set_arp(int index, bool arp);
+RESULT nl_link_set_mac(int index, const char *mac);
+/* "0000:00:03.0" for a device of a bus, "" for others (ethtool). */
+RESULT nl_link_bus(const char *name, char ret_bus[static NL_BUS_MAX]);
 /* address "10.0.2.15/24" or "fd00::2/64"; already there is fine. */
 RESULT nl_address_add(int index, const char *cidr);
 struct nl_route {
@@ -36,6 +47,10 @@ struct nl_route {
 	char source[48];  /* "" */
 	int index;	  /* of the link */
 	bool ipv6;
+	uint8_t scope;	  /* RT_SCOPE_*; of an IPv4 route without a gateway at least "link" */
+	uint8_t protocol; /* RTPROT_*; 0: boot */
+	uint32_t flags;	  /* RTNH_F_ONLINK; others are not set */
+	uint32_t mtu;	  /* 0: the link's */
 };
 RESULT nl_route_add(const struct nl_route *r); /* replaces; already there is fine */
 struct nl_routes {
@@ -46,6 +61,18 @@ RESULT nl_route_list(struct nl_routes *ret_routes); /* main table */
 void nl_routes_done(struct nl_routes *r);
 /* Permanent; replaces. */
 RESULT nl_neighbour_add(int index, const char *ip, const char *mac);
+struct nl_neighbour {
+	int index;
+	char ip[48];
+	char mac[NL_MAC_TEXT];
+};
+struct nl_neighbours {
+	struct nl_neighbour *v;
+	size_t n;
+};
+/* The permanent ones that have a MAC address. */
+RESULT nl_neighbour_list(struct nl_neighbours *ret_neighbours);
+void nl_neighbours_done(struct nl_neighbours *n);
 struct nl_addresses {
 	char (*v)[64]; /* CIDR */
 	size_t n;
