@@ -47,13 +47,16 @@ struct container {
 	char id[AGENT_ID_MAX + 1];
 	bool sandbox; /* the pod's placeholder: no process at all */
 	enum container_state state;
-	size_t row; /* in the manifest */
-	const struct manifest_container *rule;
-	struct task *tasks; /* the first process is last */
+	size_t row;			       /* in the manifest */
+	const struct manifest_container *rule; /* NULL: a placeholder, or the open world */
+	struct task *tasks;		       /* the first process is last */
 	struct plan plan;
 	char *dir;	       /* <run>/sealpod/containers/<id>: config.json, pid, log */
 	char *bundle;	       /* <run>/kata-containers/<id>: what the image service fills */
-	char *rootfs;	       /* <bundle>/rootfs */
+	char *rootfs;	       /* <bundle>/rootfs, or in the open world where the request has it */
+	bool open;	       /* made in the open world: no rule */
+	bool shares_pids;      /* its first process is not PID 1 of a namespace */
+	bool pulled;	       /* so the bundle is ours to remove */
 	int rootfs_fd;	       /* -1 before the pull */
 	uint64_t started_ms;   /* of the request being served */
 	struct ttrpc_call *op; /* CreateContainer, StartContainer or RemoveContainer in progress */
@@ -76,6 +79,10 @@ struct effects {
 	RESULT (*clock_set)(int64_t sec, int64_t usec);
 	RESULT (*random_add)(struct bytes data);
 	RESULT (*cpus_online)(uint32_t n);
+	/* The pod's shared PID namespace, made when it is first needed: a->pid_ns. */
+	RESULT (*pid_namespace)(struct agent *a);
+	RESULT (*sysctl_set)(struct agent *a, const char *name, const char *value);
+	RESULT (*module_load)(const Agent__KernelModule *module);
 };
 extern const struct effects effects_real;
 
@@ -96,6 +103,8 @@ struct agent {
 	struct settings set;
 	const struct effects *effects;
 	struct hub *hub;
+	/* No TEE, no manifest, and asked for at the start: containers as the host wants them. */
+	bool open_world;
 	bool has_manifest;
 	struct manifest manifest;
 	struct err_saved manifest_error; /* why there is none */
@@ -110,7 +119,10 @@ struct agent {
 	size_t n_interfaces_set;
 	char *resolv_conf; /* NULL: the host gave no name servers */
 	char *ipc_ns, *uts_ns;
-	unsigned n_consoles; /* made so far, for their names */
+	bool share_pids;      /* asked for by CreateSandbox */
+	char *pid_ns;	      /* NULL: not made */
+	struct process pause; /* its first process */
+	unsigned n_consoles;  /* made so far, for their names */
 	bool stopping;
 };
 

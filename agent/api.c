@@ -66,6 +66,9 @@ const struct effects effects_real = {
 	.clock_set = effect_clock,
 	.random_add = effect_random,
 	.cpus_online = effect_cpus,
+	.pid_namespace = effect_pid_namespace,
+	.sysctl_set = effect_sysctl,
+	.module_load = effect_module,
 };
 
 RESULT api_server_new(struct agent *a, struct ttrpc_server **ret_server)

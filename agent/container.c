@@ -28,7 +28,7 @@ void container_rows_in_use(const struct agent *a, bool in_use[static MANIFEST_CO
 {
 	memset(in_use, 0, MANIFEST_CONTAINERS_MAX * sizeof(bool));
 	for (const struct container *c = a->containers; c; c = c->next)
-		if (!c->sandbox)
+		if (c->rule)
 			in_use[c->row] = true;
 }
 
@@ -81,10 +81,12 @@ static void unlink_container(const struct container *c)
 /* What cannot be removed stays in the guest's memory until it ends. */
 static void remove_files(const struct container *c)
 {
-	if (c->rootfs)
+	if (c->rootfs && c->pulled)
 		(void)umount2(c->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
-	if (c->bundle)
+	if (c->bundle && c->pulled)
 		err_ignore(dir_remove_tree(c->bundle));
+	else if (c->bundle)
+		(void)rmdir(c->bundle);
 	if (c->dir)
 		err_ignore(dir_remove_tree(c->dir));
 }

@@ -1,3 +1,4 @@
+#include "open.h"
 #include "reply.h"
 #include "requests.h"
 
@@ -51,6 +52,8 @@ static RESULT write_process(
 	AUTO(plan_done) struct plan plan = { 0 };
 	AUTO(buf_done) struct buf json = BUF_INIT(AGENT_CONFIG_MAX);
 
+	if (c->open)
+		return open_write_exec(c, q, process_file);
 	TRY(spec_check_process(q->process, c->rule));
 	TRY(plan_make_exec(&c->plan, q->process, c->rootfs_fd, &plan));
 	TRY(manifest_check_exec(c->rule, &c->plan, &plan));
@@ -100,8 +103,10 @@ static RESULT check_request(
 	struct container *c;
 
 	TRY(container_get(a, q->container_id, &c));
-	if (!q->process || q->string_user)
-		return err_new(ERR_FORMAT, "ExecProcess: no process, or a user by name");
+	if (!q->process)
+		return err_new(ERR_FORMAT, "ExecProcess: no process");
+	if (q->string_user && !a->open_world)
+		return err_new(ERR_FORMAT, "ExecProcess: a user by name");
 	if (q->stdin_port || q->stdout_port || q->stderr_port)
 		return err_new(ERR_UNSUPPORTED, "ports for standard streams");
 	if (c->sandbox || c->state != CONTAINER_RUNNING || c->op)

@@ -250,6 +250,9 @@ RESULT hub_pull(struct agent *a, const char *image, const char *bundle, pull_fn 
 	struct pull *p;
 	struct err e;
 
+	if (!h)
+		return err_new(ERR_UNSUPPORTED,
+			"image %s: no confidential data hub is here to pull it", image);
 	TRY(hub_health(h));
 	p = calloc(1, sizeof(*p));
 	if (!p)

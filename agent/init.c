@@ -1,5 +1,6 @@
 #include "boot.h"
 #include "hub.h"
+#include "open.h"
 #include "start.h"
 
 #include <fcntl.h>
@@ -86,6 +87,15 @@ static RESULT bind_by_cmdline(const struct digest_value *digest, bool *ret_bound
 	return initdata_check_append(buf_bytes(&cmdline), digest, ret_bound);
 }
 
+static RESULT decide_world(struct agent *a, const char *platform)
+{
+	AUTO(buf_done) struct buf cmdline = BUF_INIT(CMDLINE_MAX);
+
+	TRY(file_read("/proc/cmdline", &cmdline));
+	open_decide(a, buf_bytes(&cmdline), platform);
+	return OK;
+}
+
 /* Before anything else runs, so that nothing runs that the binding does not cover. */
 static RESULT bind_initdata(struct buf *toml, const char **ret_platform)
 {
@@ -131,6 +141,7 @@ static RESULT start_pod(struct agent *a, int log_fd)
 		TRY(agent_write_initdata(a, buf_bytes(&toml)));
 		TRY(agent_load_initdata(a, buf_bytes(&toml)));
 	}
+	TRY(decide_world(a, platform));
 	hub.platform = platform;
 	hub.initdata = if_exists(RUN "/" INITDATA_DIR "/initdata.toml");
 	hub.cdh_config = if_exists(RUN "/" INITDATA_DIR "/cdh.toml");

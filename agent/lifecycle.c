@@ -1,3 +1,4 @@
+#include "open.h"
 #include "reply.h"
 #include "requests.h"
 
@@ -83,7 +84,7 @@ static RESULT run_crun(struct container *c)
 	return e;
 }
 
-static RESULT write_config(const struct container *c)
+static RESULT write_config(struct container *c)
 {
 	const struct agent *a = c->agent;
 	AUTO(auto_free) char *path = NULL;
@@ -99,7 +100,7 @@ static RESULT write_config(const struct container *c)
 		.uts_ns = a->uts_ns,
 	};
 
-	TRY(spec_write(&in, &json));
+	TRY(c->open ? open_write(&in, c, &json) : spec_write(&in, &json));
 	TRY(dir_make(c->dir, 0700));
 	TRY(path_join(c->dir, "config.json", &path));
 	return file_write_atomic(path, buf_bytes(&json), 0600);
@@ -128,8 +129,8 @@ static RESULT prepare(struct container *c)
 {
 	c->rootfs_fd = open(c->rootfs, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (c->rootfs_fd < 0)
-		return err_new(ERR_SYS, "opening the pulled image");
-	TRY(make_plan(c));
+		return err_new(ERR_SYS, "root file system %s", c->rootfs);
+	TRY(c->open ? open_plan(c) : make_plan(c));
 	TRY(write_config(c));
 	c->started_ms = clock_boottime_ms();
 	return run_crun(c);
@@ -157,6 +158,13 @@ static RESULT admit(struct agent *a, const Agent__CreateContainerRequest *q, siz
 	return spec_check_devices_here(q->oci);
 }
 
+static RESULT admit_listed(struct agent *a, const Agent__CreateContainerRequest *q,
+	const char **ret_image, size_t *ret_row)
+{
+	TRY(spec_image(q, ret_image));
+	return admit(a, q, ret_row);
+}
+
 static RESULT check_new(struct agent *a, const Agent__CreateContainerRequest *q)
 {
 	TRY(spec_check_id(q->container_id));
@@ -176,31 +184,48 @@ static RESULT create_sandbox_container(struct agent *a, const Agent__CreateConta
 {
 	struct container *c;
 
+	/* containerd gives the pod's system controls with its placeholder. */
+	if (a->open_world)
+		TRY(open_sysctls(a, q->oci));
 	TRY(container_new(a, q, &c));
 	c->sandbox = true;
 	c->state = CONTAINER_CREATED;
 	return OK;
 }
 
+/* Ends in on_pulled() unless it fails. */
+static RESULT get_rootfs(struct container *c, const char *image)
+{
+	struct agent *a = c->agent;
+
+	if (image) {
+		TRY(dir_make(c->bundle, 0700));
+		return a->effects->pull(a, image, c->bundle, on_pulled, c);
+	}
+	TRY(open_rootfs(c));
+	on_pulled(c, OK);
+	return OK;
+}
+
 static RESULT begin_create(
 	struct agent *a, struct ttrpc_call *call, Agent__CreateContainerRequest **q)
 {
-	const char *image;
+	const char *image = NULL;
 	struct container *c;
-	size_t row;
+	size_t row = 0;
 	struct err e;
 
-	TRY(spec_image(*q, &image));
-	TRY(admit(a, *q, &row));
+	TRY(a->open_world ? open_admit(a, *q, &image) : admit_listed(a, *q, &image, &row));
 	TRY(container_new(a, *q, &c));
 	c->row = row;
-	c->rule = manifest_container_at(&a->manifest, row);
-	image = manifest_image_to_pull(c->rule->image, image);
+	c->open = a->open_world;
+	c->rule = c->open ? NULL : manifest_container_at(&a->manifest, row);
+	c->pulled = image != NULL;
+	if (c->rule)
+		image = manifest_image_to_pull(c->rule->image, image);
 	c->request = TAKE(*q);
-	e = dir_make(c->bundle, 0700);
 	c->op = call;
-	if (!failed(e))
-		e = a->effects->pull(a, image, c->bundle, on_pulled, c);
+	e = get_rootfs(c, image);
 	if (failed(e)) {
 		c->op = NULL;
 		container_free(c);
@@ -238,7 +263,8 @@ static void on_started(void *arg, int status)
 		c->state = CONTAINER_CREATED;
 		e = crun_error(c->dir, "start", status);
 	} else {
-		c->agent->started_once[c->row] = true;
+		if (!c->open)
+			c->agent->started_once[c->row] = true;
 		log_stage(c, "start");
 	}
 	reply_result(call, e);
@@ -260,7 +286,8 @@ static RESULT begin_start(struct agent *a, struct ttrpc_call *call, struct bytes
 		reply_empty(call);
 		return OK;
 	}
-	TRY(admit_start(&a->manifest, c->row, a->started_once, a->completed_once));
+	if (!c->open)
+		TRY(admit_start(&a->manifest, c->row, a->started_once, a->completed_once));
 	c->state = CONTAINER_RUNNING;
 	c->op = call;
 	e = crun_start(&(struct crun_call){

@@ -7,7 +7,7 @@
 /* The host makes the network, before anything runs; then it stays as it is. */
 static RESULT check_open(const struct agent *a, const char *what)
 {
-	if (a->fixed)
+	if (a->fixed && !a->open_world)
 		return err_deny(ERR_DENIED, "sandbox.network-fixed", what,
 			"before the first container starts", "after it");
 	return OK;
@@ -80,10 +80,10 @@ RESULT network_check_interface(const Types__Interface *i)
 static RESULT set_interface(struct agent *a, const Types__Interface *i)
 {
 	TRY(check_open(a, "interface"));
-	if (a->n_interfaces_set == AGENT_INTERFACES_MAX)
+	if (a->n_interfaces_set == AGENT_INTERFACES_MAX && !a->open_world)
 		return err_new(ERR_LIMIT, "more than %d interfaces", AGENT_INTERFACES_MAX);
 	TRY(network_check_interface(i));
-	a->n_interfaces_set++;
+	a->n_interfaces_set += !a->open_world;
 	return a->effects->interface_set(i);
 }
 
@@ -134,7 +134,7 @@ static RESULT set_routes(struct agent *a, const Agent__Routes *routes)
 	TRY(check_open(a, "routes"));
 	if (!routes)
 		return err_new(ERR_FORMAT, "routes: none");
-	if (a->routes_set)
+	if (a->routes_set && !a->open_world)
 		return err_new(ERR_STATE, "routes: already set");
 	if (routes->n_routes > AGENT_ROUTES_MAX)
 		return err_new(ERR_LIMIT, "more than %d routes", AGENT_ROUTES_MAX);
@@ -176,7 +176,8 @@ static RESULT add_neighbours(struct agent *a, struct bytes payload)
 	TRY(check_open(a, "neighbors"));
 	if (!q->neighbors)
 		return OK;
-	if (a->neighbours_set || q->neighbors->n_arpneighbors > AGENT_NEIGHBOURS_MAX)
+	if ((a->neighbours_set && !a->open_world) ||
+		q->neighbors->n_arpneighbors > AGENT_NEIGHBOURS_MAX)
 		return err_new(ERR_LIMIT, "neighbours: too many, or already set");
 	for (size_t i = 0; i < q->neighbors->n_arpneighbors; i++)
 		TRY(network_check_neighbour(q->neighbors->arpneighbors[i]));

@@ -9,6 +9,20 @@ void sandbox_destroy(struct agent *a, struct ttrpc_call *call, struct bytes payl
 RESULT sandbox_check_dns_line(const char *line);
 RESULT effect_namespaces(struct agent *a, const char *hostname);
 
+/* sysctl.c */
+/* The file below /proc/sys; ERR_FORMAT when the name is none. */
+RESULT sysctl_path(const char *name, char **ret_path);
+/* CLONE_NEWIPC or CLONE_NEWUTS when every such namespace has its own value, else 0. */
+int sysctl_namespace(const char *path);
+RESULT effect_sysctl(struct agent *a, const char *name, const char *value);
+
+/* pause.c */
+RESULT effect_pid_namespace(struct agent *a);
+
+/* modules.c */
+RESULT modules_check(const Agent__KernelModule *m);
+RESULT effect_module(const Agent__KernelModule *m);
+
 /* lifecycle.c, exec.c */
 void lifecycle_create(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 void lifecycle_start(struct agent *a, struct ttrpc_call *call, struct bytes payload);

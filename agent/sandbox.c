@@ -55,13 +55,9 @@ RESULT sandbox_check_dns_line(const char *line)
 	return err_new(ERR_FORMAT, "dns: no line of resolv.conf");
 }
 
-static RESULT check_request(const struct agent *a, const Agent__CreateSandboxRequest *q)
+/* What only the open world has. */
+static RESULT check_listed(const Agent__CreateSandboxRequest *q)
 {
-	if (a->sandbox_created)
-		return err_new(ERR_STATE, "CreateSandbox: there is one");
-	if (q->guest_hook_path[0] != '\0')
-		return err_deny(ERR_DENIED, "manifest.hooks", "guest_hook_path", "(none)",
-			q->guest_hook_path);
 	if (q->n_kernel_modules > 0)
 		return err_deny(ERR_DENIED, "manifest.request", "kernel_modules", "(none)",
 			q->kernel_modules[0]->name);
@@ -73,6 +69,21 @@ static RESULT check_request(const struct agent *a, const Agent__CreateSandboxReq
 		if (!str_equal(q->storages[i]->driver, "ephemeral"))
 			return err_deny(ERR_DENIED, "manifest.storages", "storages", "ephemeral",
 				q->storages[i]->driver);
+	return OK;
+}
+
+static RESULT check_request(const struct agent *a, const Agent__CreateSandboxRequest *q)
+{
+	if (a->sandbox_created)
+		return err_new(ERR_STATE, "CreateSandbox: there is one");
+	/* Programs that the host leaves in the guest have no place in any world. */
+	if (q->guest_hook_path[0] != '\0')
+		return err_deny(ERR_DENIED, "manifest.hooks", "guest_hook_path", "(none)",
+			q->guest_hook_path);
+	if (!a->open_world)
+		TRY(check_listed(q));
+	for (size_t i = 0; i < q->n_kernel_modules; i++)
+		TRY(modules_check(q->kernel_modules[i]));
 	if (q->n_dns > AGENT_DNS_MAX)
 		return err_new(ERR_LIMIT, "dns: more than %d lines", AGENT_DNS_MAX);
 	for (size_t i = 0; i < q->n_dns; i++)
@@ -103,8 +114,11 @@ static RESULT create(struct agent *a, struct bytes payload)
 
 	TRY(PB_UNPACK(agent__create_sandbox_request, payload, &q));
 	TRY(check_request(a, q));
+	for (size_t i = 0; i < q->n_kernel_modules; i++)
+		TRY(a->effects->module_load(q->kernel_modules[i]));
 	TRY(write_resolv_conf(a, q));
 	TRY(a->effects->namespaces(a, q->hostname));
+	a->share_pids = q->sandbox_pidns;
 	a->sandbox_created = true;
 	return OK;
 }
@@ -170,7 +184,8 @@ RESULT effect_namespaces(struct agent *a, const char *hostname)
 
 	if (ipc < 0 || uts < 0)
 		return err_new(ERR_SYS, "own namespaces");
-	TRY(path_join(a->set.run_dir, "sealpod/ns", &dir));
+	/* Kata's name for it. */
+	TRY(path_join(a->set.run_dir, "sandbox-ns", &dir));
 	TRY(dir_make(dir, 0700));
 	TRY(path_join(dir, "ipc", &a->ipc_ns));
 	TRY(path_join(dir, "uts", &a->uts_ns));

@@ -16,7 +16,7 @@ RESULT agent_init(struct agent *a, const struct settings *set)
 {
 	AUTO(auto_free) char *containers = NULL;
 
-	*a = (struct agent){ .set = *set, .effects = &effects_real };
+	*a = (struct agent){ .set = *set, .effects = &effects_real, .pause = PROCESS_NONE };
 	err_save(err_deny(ERR_DENIED, "manifest.missing", "initdata", "a pod manifest", "none"),
 		&a->manifest_error);
 	TRY(path_join(set->run_dir, "sealpod/containers", &containers));
@@ -47,8 +47,20 @@ static void end_container(struct container *c)
 
 static void drop_namespace(const char *path)
 {
-	if (path)
-		(void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	if (!path)
+		return;
+	(void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	(void)unlink(path);
+}
+
+static void drop_namespaces(const struct agent *a)
+{
+	AUTO(auto_free) char *dir = NULL;
+
+	drop_namespace(a->ipc_ns);
+	drop_namespace(a->uts_ns);
+	if (a->ipc_ns && !failed(path_join(a->set.run_dir, "sandbox-ns", &dir)))
+		(void)rmdir(dir);
 }
 
 void agent_done(struct agent *a)
@@ -59,12 +71,13 @@ void agent_done(struct agent *a)
 	ttrpc_server_free(a->server);
 	reaper_freep(&a->reaper);
 	loop_free(a->loop);
-	drop_namespace(a->ipc_ns);
-	drop_namespace(a->uts_ns);
+	process_end(&a->pause);
+	drop_namespaces(a);
 	manifest_done(&a->manifest);
 	free(a->resolv_conf);
 	free(a->ipc_ns);
 	free(a->uts_ns);
+	free(a->pid_ns);
 }
 
 RESULT agent_load_initdata(struct agent *a, struct bytes toml)

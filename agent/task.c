@@ -160,7 +160,7 @@ static bool ignores_sigterm(pid_t pid)
 
 RESULT task_signal(struct task *t, uint32_t signo)
 {
-	bool first = t->next == NULL;
+	bool init = t->next == NULL && !t->container->shares_pids;
 
 	if (signo > 64)
 		return err_new(ERR_FORMAT, "signal %u", signo);
@@ -168,12 +168,12 @@ RESULT task_signal(struct task *t, uint32_t signo)
 		return OK;
 	if (t->container->sandbox) {
 		if (signo == SIGTERM || signo == SIGINT || signo == SIGKILL)
-			task_ended(t, signo == SIGKILL ? 128 + SIGKILL : 0);
+			task_ended(t, 128 + (int)signo);
 		return OK;
 	}
 	if (t->pidfd < 0)
 		return err_new(ERR_STATE, "the process has not been started");
-	if (first && signo == SIGTERM && ignores_sigterm(t->pid))
+	if (init && signo == SIGTERM && ignores_sigterm(t->pid))
 		signo = SIGKILL;
 	if (syscall(SYS_pidfd_send_signal, t->pidfd, signo, NULL, 0) != 0 && errno != ESRCH)
 		return err_new(ERR_SYS, "signal %u", signo);

@@ -1,6 +1,7 @@
 /*
- * The agent API as a hostile host sees it: records of (method, length, payload) go through the real
- * ttrpc server to the real handlers; only what they would do to the machine is replaced.
+ * The agent API as a hostile host sees it, with a manifest and in the open world: records of
+ * (method, length, payload) go through the real ttrpc server to the real handlers; only what they
+ * would do to the machine is replaced.
  */
 #include "api.h"
 #include "start.h"
@@ -101,6 +102,25 @@ static RESULT no_cpus(uint32_t n)
 	return OK;
 }
 
+static RESULT no_pid_namespace(struct agent *a)
+{
+	return a->pid_ns ? OK : str_dup("/proc/self/ns/pid", &a->pid_ns);
+}
+
+static RESULT no_sysctl(struct agent *a, const char *name, const char *value)
+{
+	(void)a;
+	(void)name;
+	(void)value;
+	return OK;
+}
+
+static RESULT no_module(const Agent__KernelModule *m)
+{
+	(void)m;
+	return OK;
+}
+
 static const struct effects harmless = {
 	.run = no_run,
 	.pull = no_pull,
@@ -111,6 +131,9 @@ static const struct effects harmless = {
 	.clock_set = no_clock,
 	.random_add = no_random,
 	.cpus_online = no_cpus,
+	.pid_namespace = no_pid_namespace,
+	.sysctl_set = no_sysctl,
+	.module_load = no_module,
 };
 
 static char dir[] = "/tmp/sealpod-fuzz-agent-XXXXXX";
@@ -188,8 +211,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct agent a;
 	int fds[2];
 
-	if (failed(agent_init(&a, &set)) || failed(agent_load_initdata(&a, bytes_str(initdata))))
+	/* The first byte decides which world it is. */
+	bool open_world = size > 0 && data[0] == 0xff;
+
+	if (failed(agent_init(&a, &set)) ||
+		(!open_world && failed(agent_load_initdata(&a, bytes_str(initdata)))))
 		abort();
+	a.open_world = open_world;
+	if (open_world) {
+		data++;
+		size--;
+	}
 	a.effects = &harmless;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0 ||
 		failed(ttrpc_server_add(a.server, fds[0], false)))

@@ -21,11 +21,13 @@ static RESULT write_at(const char *dir, const char *name, struct bytes data, mod
 	return file_write_atomic(path, data, mode);
 }
 
-static RESULT make_rootfs(const char *bundle)
+struct err fake_cdh_rootfs(const char *bundle)
 {
 	static const char *const dirs[] = { "bin", "etc", "proc", "sys", "dev", "tmp" };
 	static const char *const words[] = { "sh", "cat", "echo", "sleep", "id", "ls", "env", "pwd",
-		"hostname", "stty", "head", "tr", "grep" };
+		"hostname", "stty", "head", "tr", "grep", "touch", "kill", "ps", "wc", "mkdir",
+		"dd", "true", "false", "ulimit", "stat", "printf", "sync", "mount", "seq",
+		"dirname" };
 	AUTO(buf_done) struct buf busybox = BUF_INIT(8 * 1024 * 1024);
 	AUTO(auto_free) char *root = NULL;
 	AUTO(auto_free) char *bin = NULL;
@@ -62,7 +64,7 @@ static RESULT pull(struct bytes payload)
 		err_set_denial_id("request-17");
 		return e;
 	}
-	return make_rootfs(q->bundle_path);
+	return fake_cdh_rootfs(q->bundle_path);
 }
 
 static void on_pull(void *arg, struct ttrpc_call *call, struct bytes payload)

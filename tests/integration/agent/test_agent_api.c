@@ -2,6 +2,7 @@
  * The agent API on a plain host: the real program, the real crun and a static busybox; only the hub
  * that pulls images is played. Runs in mount and cgroup surroundings of its own.
  */
+#include "calls.h"
 #include "fake_cdh.h"
 #include "util.h"
 
@@ -35,15 +36,9 @@ struct world {
 	struct process agent;
 	pid_t hub;
 	struct loop *loop;
-	struct ttrpc_client *client;
 };
 
 static struct world w;
-
-static char *text(const char *s)
-{
-	return (char *)(uintptr_t)s;
-}
 
 /* ---- surroundings ---- */
 
@@ -91,7 +86,7 @@ static int setup(void **state)
 	assert_ok(process_start(&spec, &w.agent));
 	assert_ok(loop_new(&w.loop));
 	assert_ok(transport_connect(listen, 20 * 1000, &fd));
-	assert_ok(ttrpc_client_new(w.loop, fd, &w.client));
+	assert_ok(ttrpc_client_new(w.loop, fd, &calls_client));
 	return 0;
 }
 
@@ -100,9 +95,9 @@ static int teardown(void **state)
 	int status;
 
 	(void)state;
-	if (!w.client)
+	if (!calls_client)
 		return 0;
-	ttrpc_client_free(w.client);
+	ttrpc_client_free(calls_client);
 	loop_free(w.loop);
 	assert_ok(process_kill(&w.agent, SIGTERM));
 	assert_ok(process_wait(&w.agent, 30 * 1000, &status));
@@ -115,32 +110,11 @@ static int teardown(void **state)
 
 static void need_world(void)
 {
-	if (!w.client)
+	if (!calls_client)
 		skip();
 }
 
 /* ---- calls ---- */
-
-static struct err call_raw(
-	const char *service, const char *method, const ProtobufCMessage *msg, struct buf *out)
-{
-	AUTO(buf_done) struct buf payload = BUF_INIT(TTRPC_MESSAGE_MAX);
-
-	TRY(pb_pack(msg, &payload));
-	return ttrpc_call_sync(w.client,
-		&(struct ttrpc_request){ .service = service,
-			.method = method,
-			.payload = buf_bytes(&payload),
-			.timeout_ms = 60 * 1000 },
-		out);
-}
-
-static struct err call(const char *method, const ProtobufCMessage *msg)
-{
-	AUTO(buf_done) struct buf out = BUF_INIT(TTRPC_MESSAGE_MAX);
-
-	return call_raw("grpc.AgentService", method, msg, &out);
-}
 
 struct wanted {
 	const char *image, *name;
@@ -186,111 +160,6 @@ static struct err create(const char *id, const struct wanted *x)
 	spec.annotations = list;
 	spec.n_annotations = x->name ? 2 : 1;
 	return call("CreateContainer", &q.base);
-}
-
-static struct err start(const char *id)
-{
-	Agent__StartContainerRequest q = AGENT__START_CONTAINER_REQUEST__INIT;
-
-	q.container_id = text(id);
-	return call("StartContainer", &q.base);
-}
-
-static struct err remove_container(const char *id)
-{
-	Agent__RemoveContainerRequest q = AGENT__REMOVE_CONTAINER_REQUEST__INIT;
-
-	q.container_id = text(id);
-	return call("RemoveContainer", &q.base);
-}
-
-static struct err exec_args(const char *id, const char *exec_id, char **args, size_t n)
-{
-	Agent__ExecProcessRequest q = AGENT__EXEC_PROCESS_REQUEST__INIT;
-	Oci__Process process = OCI__PROCESS__INIT;
-
-	q.container_id = text(id);
-	q.exec_id = text(exec_id);
-	q.process = &process;
-	process.args = args;
-	process.n_args = n;
-	return call("ExecProcess", &q.base);
-}
-
-static struct err exec_sh(const char *id, const char *exec_id, const char *command)
-{
-	char *args[] = { text("/bin/sh"), text("-c"), text(command) };
-
-	return exec_args(id, exec_id, args, 3);
-}
-
-static struct err send_signal(const char *id, const char *exec_id, uint32_t signo)
-{
-	Agent__SignalProcessRequest q = AGENT__SIGNAL_PROCESS_REQUEST__INIT;
-
-	q.container_id = text(id);
-	q.exec_id = text(exec_id);
-	q.signal = signo;
-	return call("SignalProcess", &q.base);
-}
-
-static int wait_process(const char *id, const char *exec_id)
-{
-	Agent__WaitProcessRequest q = AGENT__WAIT_PROCESS_REQUEST__INIT;
-	AUTO(pb_free_any) Agent__WaitProcessResponse *r = NULL;
-	AUTO(buf_done) struct buf out = BUF_INIT(TTRPC_MESSAGE_MAX);
-
-	q.container_id = text(id);
-	q.exec_id = text(exec_id);
-	assert_ok(call_raw("grpc.AgentService", "WaitProcess", &q.base, &out));
-	assert_ok(PB_UNPACK(agent__wait_process_response, buf_bytes(&out), &r));
-	return r->status;
-}
-
-static size_t read_some(const char *method, const char *id, const char *exec_id, struct buf *to)
-{
-	Agent__ReadStreamRequest q = AGENT__READ_STREAM_REQUEST__INIT;
-	AUTO(pb_free_any) Agent__ReadStreamResponse *r = NULL;
-	AUTO(buf_done) struct buf out = BUF_INIT(TTRPC_MESSAGE_MAX);
-
-	q.container_id = text(id);
-	q.exec_id = text(exec_id);
-	q.len = 32 * 1024;
-	assert_ok(call_raw("grpc.AgentService", method, &q.base, &out));
-	assert_ok(PB_UNPACK(agent__read_stream_response, buf_bytes(&out), &r));
-	buf_put(to, bytes_of(r->data.data, r->data.len));
-	return r->data.len;
-}
-
-static const char *read_all(const char *method, const char *id, const char *exec_id)
-{
-	static struct buf all;
-
-	buf_done(&all);
-	all = BUF_INIT(16 * 1024 * 1024);
-	while (read_some(method, id, exec_id, &all) > 0)
-		;
-	assert_non_null(buf_cstr(&all));
-	return buf_cstr(&all);
-}
-
-static struct err write_stdin(const char *id, const char *data)
-{
-	Agent__WriteStreamRequest q = AGENT__WRITE_STREAM_REQUEST__INIT;
-
-	q.container_id = text(id);
-	q.exec_id = text("");
-	q.data.data = (uint8_t *)text(data);
-	q.data.len = strlen(data);
-	return call("WriteStdin", &q.base);
-}
-
-static struct err close_stdin(const char *id)
-{
-	Agent__CloseStdinRequest q = AGENT__CLOSE_STDIN_REQUEST__INIT;
-
-	q.container_id = text(id);
-	return call("CloseStdin", &q.base);
 }
 
 static void assert_denied(struct err e, const char *code)
@@ -357,7 +226,7 @@ static void test_placeholder(void **state)
 	assert_ok(create("pause", &x));
 	assert_ok(start("pause"));
 	assert_ok(send_signal("pause", "", SIGTERM));
-	assert_int_equal(wait_process("pause", ""), 0);
+	assert_int_equal(wait_process("pause", ""), 128 + SIGTERM);
 	assert_string_equal(read_all("ReadStdout", "pause", ""), "");
 	assert_ok(remove_container("pause"));
 }
