@@ -15,6 +15,9 @@
 
 struct agent;
 struct container;
+struct storage;	      /* storage_op.h */
+struct storage_op;    /* storage_op.h */
+struct storage_mount; /* storage_op.h */
 
 /* One process of a container: its first one, or one added by ExecProcess. */
 struct task {
@@ -61,6 +64,8 @@ struct container {
 	uint64_t started_ms;   /* of the request being served */
 	struct ttrpc_call *op; /* CreateContainer, StartContainer or RemoveContainer in progress */
 	size_t n_execs;	       /* ExecProcess in progress */
+	char **mount_sources;  /* of volumes, see volumes.h */
+	size_t n_mount_sources;
 	Agent__CreateContainerRequest *request; /* while creating */
 };
 
@@ -73,6 +78,8 @@ struct effects {
 	RESULT(*pull)
 	(struct agent *a, const char *image, const char *bundle, pull_fn *fn, void *arg);
 	RESULT (*namespaces)(struct agent *a, const char *hostname);
+	RESULT (*mount)(const struct storage_mount *m, const char *target);
+	RESULT (*unmount)(const char *target); /* now or when its last user is gone */
 	RESULT (*interface_set)(const Types__Interface *i);
 	RESULT (*routes_add)(const Agent__Routes *routes);
 	RESULT (*neighbours_add)(const Agent__ARPNeighbors *neighbours);
@@ -122,7 +129,10 @@ struct agent {
 	bool share_pids;      /* asked for by CreateSandbox */
 	char *pid_ns;	      /* NULL: not made */
 	struct process pause; /* its first process */
-	unsigned n_consoles;  /* made so far, for their names */
+	struct storage *storages;
+	size_t n_storages;
+	struct storage_op *storage_ops;
+	unsigned n_consoles; /* made so far, for their names */
 	bool stopping;
 };
 

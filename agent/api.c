@@ -2,6 +2,7 @@
 
 #include "hub.h"
 #include "requests.h"
+#include "storage_op.h"
 
 #define AGENT  "grpc.AgentService"
 #define HEALTH "grpc.Health"
@@ -60,6 +61,8 @@ const struct effects effects_real = {
 	.run = effect_run,
 	.pull = hub_pull,
 	.namespaces = effect_namespaces,
+	.mount = effect_mount,
+	.unmount = effect_unmount,
 	.interface_set = effect_interface,
 	.routes_add = effect_routes,
 	.neighbours_add = effect_neighbours,

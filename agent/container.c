@@ -1,5 +1,6 @@
 #include "agent.h"
 #include "reply.h"
+#include "storage.h"
 
 #include <base/file.h>
 #include <sys/mount.h>
@@ -98,6 +99,7 @@ void container_free(struct container *c)
 		task_free(c->tasks);
 	if (c->rootfs_fd >= 0)
 		(void)close(c->rootfs_fd);
+	storage_container_remove(c);
 	if (!c->sandbox)
 		remove_files(c);
 	plan_done(&c->plan);

@@ -1,6 +1,7 @@
 #include "hub.h"
 #include "reply.h"
 #include "requests.h"
+#include "storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,15 +54,15 @@ static uint64_t memory_block_size(void)
 
 void guest_details(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 {
-	char *storages[] = { (char *)(uintptr_t) "image_guest_pull" };
 	Agent__GuestDetailsResponse msg = AGENT__GUEST_DETAILS_RESPONSE__INIT;
 	Agent__AgentDetails details = AGENT__AGENT_DETAILS__INIT;
 
 	(void)payload;
 	details.version = (char *)(uintptr_t)AGENT_VERSION;
 	details.init_daemon = a->set.init;
-	details.storage_handlers = storages;
-	details.n_storage_handlers = ARRAY_LEN(storages);
+	details.storage_handlers = (char **)(uintptr_t)storage_handlers();
+	while (storage_handlers()[details.n_storage_handlers])
+		details.n_storage_handlers++;
 	details.supports_seccomp = true;
 	msg.agent_details = &details;
 	msg.mem_block_size_bytes = memory_block_size();

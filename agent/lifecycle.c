@@ -1,6 +1,7 @@
 #include "open.h"
 #include "reply.h"
 #include "requests.h"
+#include "storage.h"
 
 #include <fcntl.h>
 
@@ -95,6 +96,7 @@ static RESULT write_config(struct container *c)
 		.plan = &c->plan,
 		.id = c->id,
 		.rootfs = c->rootfs,
+		.sources = c->mount_sources,
 		.resolv_conf = a->resolv_conf,
 		.ipc_ns = a->ipc_ns,
 		.uts_ns = a->uts_ns,
@@ -194,17 +196,32 @@ static RESULT create_sandbox_container(struct agent *a, const Agent__CreateConta
 }
 
 /* Ends in on_pulled() unless it fails. */
-static RESULT get_rootfs(struct container *c, const char *image)
+static RESULT get_rootfs(struct container *c)
 {
 	struct agent *a = c->agent;
+	const char *image = NULL;
 
-	if (image) {
+	if (c->pulled) {
+		TRY(spec_image(c->request, &image));
+		if (c->rule)
+			image = manifest_image_to_pull(c->rule->image, image);
 		TRY(dir_make(c->bundle, 0700));
 		return a->effects->pull(a, image, c->bundle, on_pulled, c);
 	}
 	TRY(open_rootfs(c));
 	on_pulled(c, OK);
 	return OK;
+}
+
+/* Volumes first: the image or the root file system may be on one. */
+static void on_storages(void *arg, struct err e)
+{
+	struct container *c = arg;
+
+	if (!failed(e))
+		e = get_rootfs(c);
+	if (failed(e))
+		create_failed(c, e);
 }
 
 static RESULT begin_create(
@@ -221,11 +238,9 @@ static RESULT begin_create(
 	c->open = a->open_world;
 	c->rule = c->open ? NULL : manifest_container_at(&a->manifest, row);
 	c->pulled = image != NULL;
-	if (c->rule)
-		image = manifest_image_to_pull(c->rule->image, image);
 	c->request = TAKE(*q);
 	c->op = call;
-	e = get_rootfs(c, image);
+	e = storage_container_add(c, on_storages, c);
 	if (failed(e)) {
 		c->op = NULL;
 		container_free(c);

@@ -1,5 +1,6 @@
 #include "reply.h"
 #include "requests.h"
+#include "storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,12 +65,7 @@ static RESULT check_listed(const Agent__CreateSandboxRequest *q)
 	if (q->sandbox_pidns)
 		return err_deny(
 			ERR_DENIED, "manifest.namespaces", "sandbox_pidns", "false", "true");
-	/* Kata's runtime gives the pod's shared memory; every container has its own here. */
-	for (size_t i = 0; i < q->n_storages; i++)
-		if (!str_equal(q->storages[i]->driver, "ephemeral"))
-			return err_deny(ERR_DENIED, "manifest.storages", "storages", "ephemeral",
-				q->storages[i]->driver);
-	return OK;
+	return spec_check_pod_storages(q->storages, q->n_storages);
 }
 
 static RESULT check_request(const struct agent *a, const Agent__CreateSandboxRequest *q)
@@ -108,11 +104,8 @@ static RESULT write_resolv_conf(struct agent *a, const Agent__CreateSandboxReque
 	return file_write_atomic(a->resolv_conf, buf_bytes(&text), 0644);
 }
 
-static RESULT create(struct agent *a, struct bytes payload)
+static RESULT create(struct agent *a, const Agent__CreateSandboxRequest *q)
 {
-	AUTO(pb_free_any) Agent__CreateSandboxRequest *q = NULL;
-
-	TRY(PB_UNPACK(agent__create_sandbox_request, payload, &q));
 	TRY(check_request(a, q));
 	for (size_t i = 0; i < q->n_kernel_modules; i++)
 		TRY(a->effects->module_load(q->kernel_modules[i]));
@@ -123,11 +116,47 @@ static RESULT create(struct agent *a, struct bytes payload)
 	return OK;
 }
 
+struct creation { /* until the pod's storages are there */
+	Agent__CreateSandboxRequest *request;
+	struct ttrpc_call *call;
+};
+
+static void on_storages(void *arg, struct err e)
+{
+	AUTO(auto_free) struct creation *c = arg;
+
+	pb_free(&c->request->base);
+	reply_result(c->call, e);
+}
+
+static RESULT add_storages(
+	struct agent *a, struct ttrpc_call *call, Agent__CreateSandboxRequest **q)
+{
+	struct creation *c = malloc(sizeof(*c));
+	struct err e;
+
+	if (!c)
+		return err_new(ERR_NOMEM, "sandbox");
+	*c = (struct creation){ *q, call };
+	e = storage_sandbox_add(a, (*q)->storages, (*q)->n_storages, on_storages, c);
+	if (failed(e))
+		free(c);
+	else
+		*q = NULL;
+	return e;
+}
+
 void sandbox_create(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 {
-	struct err e = create(a, payload);
+	AUTO(pb_free_any) Agent__CreateSandboxRequest *q = NULL;
+	struct err e = PB_UNPACK(agent__create_sandbox_request, payload, &q);
 
-	reply_result(call, e);
+	if (!failed(e))
+		e = create(a, q);
+	if (!failed(e))
+		e = add_storages(a, call, &q);
+	if (failed(e))
+		reply_failure(call, e);
 }
 
 static void on_stop(void *arg)

@@ -342,23 +342,6 @@ static void put_hooks(struct json_writer *w, const Oci__Hooks *h)
 	jw_object_end(w);
 }
 
-static void put_mounts(struct json_writer *w, const Oci__Spec *spec)
-{
-	jw_key(w, "mounts");
-	jw_array(w);
-	for (size_t i = 0; i < spec->n_mounts; i++) {
-		const Oci__Mount *m = spec->mounts[i];
-
-		jw_object(w);
-		jw_kstr(w, "destination", m->destination);
-		jw_kstr(w, "type", m->type);
-		jw_kstr(w, "source", m->source);
-		put_strings(w, "options", m->options, m->n_options);
-		jw_object_end(w);
-	}
-	jw_array_end(w);
-}
-
 void spec_open_write(const struct spec_open *o, struct buf *json)
 {
 	const Oci__Spec *spec = o->in->spec;
@@ -373,7 +356,7 @@ void spec_open_write(const struct spec_open *o, struct buf *json)
 	jw_kstr(&w, "path", o->in->rootfs);
 	jw_kbool(&w, "readonly", spec->root && spec->root->readonly);
 	jw_object_end(&w);
-	put_mounts(&w, spec);
+	spec_put_mounts(&w, o->in);
 	put_hooks(&w, spec->hooks);
 	put_linux(&w, o);
 	jw_object_end(&w);

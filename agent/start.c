@@ -2,6 +2,7 @@
 
 #include "api.h"
 #include "hub.h"
+#include "storage.h"
 
 #include <base/file.h>
 #include <measured-boot/initdata.h>
@@ -66,8 +67,10 @@ static void drop_namespaces(const struct agent *a)
 void agent_done(struct agent *a)
 {
 	hub_freep(&a->hub);
+	storage_forget(a);
 	while (a->containers)
 		end_container(a->containers);
+	storage_sandbox_remove(a);
 	ttrpc_server_free(a->server);
 	reaper_freep(&a->reaper);
 	loop_free(a->loop);

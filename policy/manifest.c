@@ -5,6 +5,24 @@
 #define FIELD(member, kind, flags, max)                                                            \
 	JSON_FIELD(struct manifest_container, member, kind, flags, max)
 
+#define VOLUME(member, kind, flags, max)                                                           \
+	JSON_FIELD(struct manifest_volume, member, kind, flags, max)
+
+static const struct json_field volume_fields[] = {
+	VOLUME(at, FIELD_STR, FIELD_REQUIRED, MANIFEST_STRING_MAX),
+	VOLUME(kind, FIELD_STR, FIELD_REQUIRED, 16),
+	VOLUME(name, FIELD_STR, 0, 253),
+	VOLUME(read_only, FIELD_BOOL, 0, 0),
+	VOLUME(size, FIELD_U64, 0, INT64_MAX),
+};
+
+static const struct json_table volume_table = {
+	.what = "volume",
+	.size = sizeof(struct manifest_volume),
+	.fields = volume_fields,
+	.n = ARRAY_LEN(volume_fields),
+};
+
 static const struct json_field container_fields[] = {
 	FIELD(name, FIELD_STR, FIELD_REQUIRED, 128),
 	FIELD(image, FIELD_STR, FIELD_REQUIRED, 1024),
@@ -16,6 +34,8 @@ static const struct json_field container_fields[] = {
 	FIELD(groups, FIELD_STRV, 0, 64),
 	FIELD(capabilities, FIELD_STRV, 0, 64),
 	FIELD(mounts, FIELD_STRV, 0, MANIFEST_LIST_MAX),
+	JSON_FIELD_SUB(
+		struct manifest_container, volumes, "volumes", FIELD_LIST, 0, 64, &volume_table),
 	FIELD(devices, FIELD_STRV, 0, MANIFEST_LIST_MAX),
 	FIELD(exec, FIELD_JSON, 0, 0),
 	FIELD(new_privileges, FIELD_BOOL, 0, 0),
@@ -62,6 +82,37 @@ bool manifest_all_literal(const struct strv *rules)
 const struct manifest_container *manifest_container_at(const struct manifest *m, size_t i)
 {
 	return (const struct manifest_container *)m->containers.items + i;
+}
+
+static const char *const volume_kinds[] = {
+#define X(kind, name) name,
+	MANIFEST_VOLUME_KINDS(X)
+#undef X
+};
+
+static size_t volume_kind_find(const char *kind)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(volume_kinds) && !str_equal(volume_kinds[i], kind))
+		i++;
+	return i;
+}
+
+enum manifest_volume_kind manifest_volume_kind(const struct manifest_volume *v)
+{
+	return (enum manifest_volume_kind)volume_kind_find(v->kind);
+}
+
+const struct manifest_volume *manifest_volume_at(
+	const struct manifest_container *c, const char *destination)
+{
+	const struct manifest_volume *v = c->volumes.items;
+
+	for (size_t i = 0; i < c->volumes.n; i++)
+		if (str_equal(v[i].at, destination))
+			return &v[i];
+	return NULL;
 }
 
 static RESULT pattern_compile(const char *rule, regex_t *ret_regex)
@@ -149,6 +200,23 @@ static RESULT check_prefixed(const struct strv *list, const char *prefix, const 
 		if (!str_starts(list->v[i], prefix) || strlen(list->v[i]) > MANIFEST_STRING_MAX)
 			return err_new(ERR_FORMAT, "%s: %s does not begin with %s", what,
 				list->v[i], prefix);
+	return OK;
+}
+
+static RESULT check_volumes(const struct manifest_container *c)
+{
+	const struct manifest_volume *v = c->volumes.items;
+
+	for (size_t i = 0; i < c->volumes.n; i++) {
+		if (v[i].at[0] != '/')
+			return err_new(ERR_FORMAT, "volumes: at: %s is not absolute", v[i].at);
+		if (manifest_volume_at(c, v[i].at) != &v[i])
+			return err_new(ERR_FORMAT, "volumes: at: %s is listed twice", v[i].at);
+		if (volume_kind_find(v[i].kind) == ARRAY_LEN(volume_kinds))
+			return err_new(ERR_FORMAT, "volumes: kind: %s is none", v[i].kind);
+		if (v[i].size > 0 && manifest_volume_kind(&v[i]) != MANIFEST_VOLUME_MEMORY)
+			return err_new(ERR_FORMAT, "volumes: size: only of kind memory");
+	}
 	return OK;
 }
 
@@ -257,6 +325,7 @@ static RESULT check_container(const struct manifest *m, size_t at)
 	TRY(check_value(c->image, "image"));
 	TRY(check_process(c));
 	TRY(check_prefixed(&c->mounts, "/", "mounts"));
+	TRY(check_volumes(c));
 	TRY(check_prefixed(&c->devices, "/dev/", "devices"));
 	TRY(check_above(m, at, &c->after, "after"));
 	return check_above(m, at, &c->completed, "completed");

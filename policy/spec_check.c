@@ -69,24 +69,6 @@ static struct err deny(const char *code, const char *field, const char *actual)
 	return err_deny(ERR_DENIED, code, field, "(not listed)", actual);
 }
 
-RESULT spec_image(const Agent__CreateContainerRequest *q, const char **ret_image)
-{
-	const char *image = NULL;
-
-	for (size_t i = 0; i < q->n_storages; i++) {
-		const Agent__Storage *s = q->storages[i];
-
-		if (!str_equal(s->driver, "image_guest_pull") || image || s->shared ||
-			s->fs_group || s->n_options > 0)
-			return deny("manifest.storages", "storages", s->driver);
-		image = s->source;
-	}
-	if (!image || image[0] == '\0' || strlen(image) > 1024)
-		return err_new(ERR_FORMAT, "storages: no image to pull");
-	*ret_image = image;
-	return OK;
-}
-
 static RESULT check_root(const Oci__Root *root, const struct manifest_container *rule)
 {
 	char field[DENIAL_FIELD_MAX];
@@ -247,6 +229,7 @@ RESULT spec_check(const Agent__CreateContainerRequest *q, const struct manifest_
 	TRY(check_namespaces(q));
 	TRY(check_linux(spec->linux_));
 	TRY(check_devices(q, rule));
+	TRY(spec_check_storages(q, rule));
 	TRY(spec_check_mounts(spec, rule));
 	return spec->process ? spec_check_process(spec->process, rule) : OK;
 }

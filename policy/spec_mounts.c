@@ -18,8 +18,9 @@ static const struct standard_mount standard[] = {
 	{ "/sys/fs/cgroup", "cgroup", "cgroup", { "nosuid", "noexec", "nodev", "ro" } },
 };
 
-/* Where Kata's runtime has the pod's shared memory; ours is per container. */
-#define SANDBOX_SHM "/run/kata-containers/sandbox/shm"
+/* Below the run directory, where Kata's runtime has the pod's shared memory. */
+#define SANDBOX_SHM "/kata-containers/sandbox/shm"
+#define SHM	    "/dev/shm"
 
 static const struct standard_mount *standard_at(const char *destination)
 {
@@ -29,12 +30,17 @@ static const struct standard_mount *standard_at(const char *destination)
 	return NULL;
 }
 
-static struct err deny(const Oci__Mount *m, const char *expected)
+static struct err deny_as(const char *code, const Oci__Mount *m, const char *expected)
 {
 	char actual[DENIAL_VALUE_MAX];
 
 	(void)snprintf(actual, sizeof(actual), "%s %s on %s", m->type, m->source, m->destination);
-	return err_deny(ERR_DENIED, "manifest.mounts", "Mounts", expected, actual);
+	return err_deny(ERR_DENIED, code, "Mounts", expected, actual);
+}
+
+static struct err deny(const Oci__Mount *m, const char *expected)
+{
+	return deny_as("manifest.mounts", m, expected);
 }
 
 static bool has_option(const Oci__Mount *m, const char *option)
@@ -45,10 +51,21 @@ static bool has_option(const Oci__Mount *m, const char *option)
 	return false;
 }
 
+/* Kata's runtimes leave the words of their volumes where a type should be. */
+bool spec_is_bind(const Oci__Mount *m)
+{
+	static const char *const types[] = { "bind", "rbind", "local", "ephemeral" };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (str_equal(m->type, types[i]))
+			return true;
+	return has_option(m, "bind") || has_option(m, "rbind");
+}
+
 static RESULT check_standard(const Oci__Mount *m, const struct standard_mount *s)
 {
-	bool shm = str_equal(s->destination, "/dev/shm") && str_equal(m->type, "bind") &&
-		   str_equal(m->source, SANDBOX_SHM);
+	bool shm = str_equal(s->destination, SHM) && spec_is_bind(m) &&
+		   str_ends(m->source, SANDBOX_SHM);
 	bool same = str_equal(m->type, s->type) ||
 		    (str_equal(s->type, "cgroup") && str_equal(m->type, "cgroup2"));
 
@@ -60,29 +77,59 @@ static RESULT check_standard(const Oci__Mount *m, const struct standard_mount *s
 	return OK;
 }
 
-static bool tmpfs_option(const char *o)
+static bool in_list(const char *const *list, size_t n, const char *option)
 {
-	static const char *const words[] = { "nosuid", "noexec", "nodev", "ro", "rw", "relatime",
-		"noatime", "strictatime", "rprivate", "private" };
-	static const char *const values[] = { "mode=", "size=", "uid=", "gid=", "nr_inodes=" };
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (str_equal(o, words[i]))
-			return true;
-	for (size_t i = 0; i < ARRAY_LEN(values); i++)
-		if (str_starts(o, values[i]) && !strchr(o, ','))
+	for (size_t i = 0; i < n; i++)
+		if (str_equal(list[i], option))
 			return true;
 	return false;
 }
 
-static RESULT check_tmpfs(const Oci__Mount *m)
+static bool plain_option(const char *o)
+{
+	static const char *const words[] = { "nosuid", "noexec", "nodev", "ro", "rw", "relatime",
+		"noatime", "strictatime", "rprivate", "private" };
+
+	return in_list(words, ARRAY_LEN(words), o);
+}
+
+static bool tmpfs_option(const char *o)
+{
+	static const char *const values[] = { "mode=", "size=", "uid=", "gid=", "nr_inodes=" };
+
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		if (str_starts(o, values[i]) && !strchr(o, ','))
+			return true;
+	return plain_option(o);
+}
+
+static bool bind_option(const char *o)
+{
+	static const char *const words[] = { "bind", "rbind", "slave", "rslave" };
+
+	return in_list(words, ARRAY_LEN(words), o) || plain_option(o);
+}
+
+static RESULT check_options(const Oci__Mount *m, bool (*known)(const char *))
 {
 	if (m->n_options > AGENT_MOUNT_OPTIONS_MAX)
 		return err_new(ERR_LIMIT, "mount: more than %d options", AGENT_MOUNT_OPTIONS_MAX);
 	for (size_t i = 0; i < m->n_options; i++)
-		if (!tmpfs_option(m->options[i]))
+		if (!known(m->options[i]))
 			return deny(m, "known options");
 	return OK;
+}
+
+/* What its source is made of, the agent knows: it has made it. */
+static RESULT check_volume(const Oci__Mount *m, const struct manifest_volume *v)
+{
+	if (manifest_volume_kind(v) == MANIFEST_VOLUME_IMAGE)
+		return OK;
+	if (!spec_is_bind(m))
+		return deny_as("manifest.volumes", m, "bind");
+	if (v->read_only && (!has_option(m, "ro") || has_option(m, "rw")))
+		return deny_as("manifest.volumes", m, "ro");
+	return check_options(m, bind_option);
 }
 
 /* No ".." or empty step, so that the place listed is the place mounted. */
@@ -97,15 +144,18 @@ static RESULT check_destination(const char *path)
 static RESULT check_mount(const Oci__Mount *m, const struct manifest_container *rule)
 {
 	const struct standard_mount *s = standard_at(m->destination);
+	const struct manifest_volume *v = manifest_volume_at(rule, m->destination);
 
 	TRY(check_destination(m->destination));
 	if (s)
 		return check_standard(m, s);
+	if (v)
+		return check_volume(m, v);
 	TRY(manifest_check_listed(rule, MANIFEST_MOUNTS, m->destination));
 	if (str_equal(m->destination, SPEC_RESOLV_CONF))
 		return OK;
 	if (str_equal(m->type, "tmpfs"))
-		return check_tmpfs(m);
+		return check_options(m, tmpfs_option);
 	return deny(m, "tmpfs");
 }
 
@@ -133,29 +183,99 @@ static void put_mount(
 	jw_object_end(w);
 }
 
-static void put_asked(struct json_writer *w, const Oci__Mount *m)
+static const char *source_of(const struct spec_inputs *in, size_t i)
 {
-	put_mount(w, (const char *const[]){ m->destination, "tmpfs", "tmpfs" },
+	return in->sources ? in->sources[i] : NULL;
+}
+
+static void put_bind(struct json_writer *w, const Oci__Mount *m, const char *source)
+{
+	jw_object(w);
+	jw_kstr(w, "destination", m->destination);
+	jw_kstr(w, "type", "bind");
+	jw_kstr(w, "source", source);
+	jw_key(w, "options");
+	jw_array(w);
+	if (!has_option(m, "bind") && !has_option(m, "rbind"))
+		jw_str(w, "rbind");
+	for (size_t i = 0; i < m->n_options; i++)
+		jw_str(w, m->options[i]);
+	jw_array_end(w);
+	jw_object_end(w);
+}
+
+static void put_asked(
+	struct json_writer *w, const Oci__Mount *m, const char *type, const char *source)
+{
+	put_mount(w, (const char *const[]){ m->destination, type, source },
 		(const char *const *)m->options, m->n_options);
+}
+
+/* A request of the closed world, already checked. */
+static void put_listed(struct json_writer *w, const struct spec_inputs *in, size_t i)
+{
+	const Oci__Mount *m = in->spec->mounts[i];
+	const char *source = source_of(in, i);
+
+	if (manifest_volume_at(in->rule, m->destination)) {
+		if (source)
+			put_bind(w, m, source);
+		return;
+	}
+	if (str_equal(m->destination, SHM) && source)
+		put_bind(w, m, source);
+	else if (!standard_at(m->destination) && !str_equal(m->destination, SPEC_RESOLV_CONF))
+		put_asked(w, m, "tmpfs", "tmpfs");
+}
+
+/* The pod's shared memory instead of the container's own. */
+static bool has_shm(const struct spec_inputs *in)
+{
+	for (size_t i = 0; i < in->spec->n_mounts; i++)
+		if (str_equal(in->spec->mounts[i]->destination, SHM) && source_of(in, i))
+			return true;
+	return false;
+}
+
+static void put_closed(struct json_writer *w, const struct spec_inputs *in)
+{
+	static const char *const bind_options[] = { "rbind", "ro", "nosuid", "nodev", "noexec" };
+	bool shm = has_shm(in);
+
+	for (size_t i = 0; i < ARRAY_LEN(standard); i++)
+		if (!shm || !str_equal(standard[i].destination, SHM))
+			put_mount(w,
+				(const char *const[]){ standard[i].destination, standard[i].type,
+					standard[i].source },
+				standard[i].options, ARRAY_LEN(standard[i].options));
+	for (size_t i = 0; i < in->spec->n_mounts; i++)
+		put_listed(w, in, i);
+	if (in->resolv_conf && manifest_lists(in->rule, MANIFEST_MOUNTS, SPEC_RESOLV_CONF) &&
+		!manifest_volume_at(in->rule, SPEC_RESOLV_CONF))
+		put_mount(w, (const char *const[]){ SPEC_RESOLV_CONF, "bind", in->resolv_conf },
+			bind_options, ARRAY_LEN(bind_options));
+}
+
+static void put_open(struct json_writer *w, const struct spec_inputs *in)
+{
+	for (size_t i = 0; i < in->spec->n_mounts; i++) {
+		const Oci__Mount *m = in->spec->mounts[i];
+		const char *source = source_of(in, i);
+
+		if (spec_is_bind(m))
+			put_bind(w, m, source ? source : m->source);
+		else
+			put_asked(w, m, m->type, m->source);
+	}
 }
 
 void spec_put_mounts(struct json_writer *w, const struct spec_inputs *in)
 {
-	static const char *const bind_options[] = { "rbind", "ro", "nosuid", "nodev", "noexec" };
-
 	jw_key(w, "mounts");
 	jw_array(w);
-	for (size_t i = 0; i < ARRAY_LEN(standard); i++)
-		put_mount(w,
-			(const char *const[]){
-				standard[i].destination, standard[i].type, standard[i].source },
-			standard[i].options, ARRAY_LEN(standard[i].options));
-	for (size_t i = 0; i < in->spec->n_mounts; i++)
-		if (!standard_at(in->spec->mounts[i]->destination) &&
-			!str_equal(in->spec->mounts[i]->destination, SPEC_RESOLV_CONF))
-			put_asked(w, in->spec->mounts[i]);
-	if (in->resolv_conf && manifest_lists(in->rule, MANIFEST_MOUNTS, SPEC_RESOLV_CONF))
-		put_mount(w, (const char *const[]){ SPEC_RESOLV_CONF, "bind", in->resolv_conf },
-			bind_options, ARRAY_LEN(bind_options));
+	if (in->rule)
+		put_closed(w, in);
+	else
+		put_open(w, in);
 	jw_array_end(w);
 }

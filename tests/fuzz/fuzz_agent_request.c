@@ -65,6 +65,19 @@ static RESULT no_namespaces(struct agent *a, const char *hostname)
 	return OK;
 }
 
+static RESULT no_mount(const struct storage_mount *m, const char *target)
+{
+	(void)m;
+	(void)target;
+	return OK;
+}
+
+static RESULT no_unmount(const char *target)
+{
+	(void)target;
+	return OK;
+}
+
 static RESULT no_interface(const Types__Interface *i)
 {
 	(void)i;
@@ -125,6 +138,8 @@ static const struct effects harmless = {
 	.run = no_run,
 	.pull = no_pull,
 	.namespaces = no_namespaces,
+	.mount = no_mount,
+	.unmount = no_unmount,
 	.interface_set = no_interface,
 	.routes_add = no_routes,
 	.neighbours_add = no_neighbours,

@@ -14,6 +14,28 @@ enum {
 	MANIFEST_STRING_MAX = 4096 /* one of their values */
 };
 
+/* What a volume is made of; see docs/manifest.md. */
+#define MANIFEST_VOLUME_KINDS(X)                                                                   \
+	X(FILES, "files")                                                                          \
+	X(MEMORY, "memory")                                                                        \
+	X(ENCRYPTED, "encrypted")                                                                  \
+	X(DISK, "disk")                                                                            \
+	X(IMAGE, "image")
+
+enum manifest_volume_kind {
+#define X(kind, name) MANIFEST_VOLUME_##kind,
+	MANIFEST_VOLUME_KINDS(X)
+#undef X
+};
+
+struct manifest_volume {
+	char *at;	/* absolute path in the container */
+	char *kind;	/* word; manifest_volume_kind() */
+	char *name;	/* of the pod's volume; NULL: of this place only */
+	bool read_only; /* must be mounted so */
+	uint64_t size;	/* bytes, of kind `memory`; 0: as the host says */
+};
+
 struct manifest_container {
 	char *name;
 	char *image;	      /* reference as asked for, or a pattern */
@@ -24,10 +46,11 @@ struct manifest_container {
 	char *user;	      /* "UID:GID", "UID" or a pattern; NULL: the image's */
 	struct strv groups;   /* numbers of supplementary groups, besides the image's */
 	struct strv capabilities;
-	struct strv mounts;	 /* destinations in the container */
-	struct strv devices;	 /* device nodes of the guest, by path */
-	const struct json *exec; /* array of argument arrays; may be NULL */
-	bool new_privileges;	 /* set-user-ID programs may raise privileges */
+	struct strv mounts;	  /* destinations in the container */
+	struct json_list volumes; /* of struct manifest_volume */
+	struct strv devices;	  /* device nodes of the guest, by path */
+	const struct json *exec;  /* array of argument arrays; may be NULL */
+	bool new_privileges;	  /* set-user-ID programs may raise privileges */
 	bool readonly_rootfs;
 	struct strv after;     /* containers that must have been started before */
 	struct strv completed; /* containers that must have ended with 0 before */
@@ -46,6 +69,11 @@ struct manifest {
 RESULT manifest_parse(struct bytes text, struct manifest *ret_manifest);
 void manifest_done(struct manifest *m);
 const struct manifest_container *manifest_container_at(const struct manifest *m, size_t i);
+
+/* The volume at that place of the container; NULL: none is listed. */
+const struct manifest_volume *manifest_volume_at(
+	const struct manifest_container *c, const char *destination);
+enum manifest_volume_kind manifest_volume_kind(const struct manifest_volume *v);
 
 /* A value that begins with '~' is an anchored POSIX extended regular expression. */
 bool manifest_is_pattern(const char *rule);

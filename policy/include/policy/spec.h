@@ -18,7 +18,14 @@ bool spec_is_sandbox(const Oci__Spec *spec);
 /* Letters, digits and "._-", beginning with a letter or digit, at most AGENT_ID_MAX. */
 RESULT spec_check_id(const char *id);
 
-/* The single image_guest_pull storage; its source is the image reference. */
+/* manifest.storages: with a manifest, storages are memory of the guest, devices that the guest
+ * encrypts, or devices of the host that are listed as kind `disk`. */
+RESULT spec_check_storages(
+	const Agent__CreateContainerRequest *q, const struct manifest_container *rule);
+/* The same for the pod's own: shared memory only. */
+RESULT spec_check_pod_storages(Agent__Storage *const *storages, size_t n);
+#define SPEC_IMAGE_DRIVER "image_guest_pull"
+/* The one storage of that driver; its source is the image reference. */
 RESULT spec_image(const Agent__CreateContainerRequest *q, const char **ret_image);
 
 /* Everything but the process itself: namespaces, mounts, devices, capabilities, hooks, sysctls,
@@ -38,7 +45,10 @@ struct spec_inputs {
 	const char *id;
 	const char *rootfs;	 /* absolute path in the guest */
 	const char *resolv_conf; /* bound over the container's; NULL: none */
-	const char *ipc_ns;	 /* the pod's namespaces; NULL: new ones */
+	/* By index of spec->mounts: what is bound there instead of its source. The array or any
+	 * of them may be NULL: no volume with a manifest, the source as it is without one. */
+	char *const *sources;
+	const char *ipc_ns; /* the pod's namespaces; NULL: new ones */
 	const char *uts_ns;
 };
 /* The OCI runtime configuration (runtime-spec 1.0). */
@@ -48,5 +58,7 @@ RESULT spec_write_process(const struct plan *plan, const Oci__Process *asked,
 	const struct manifest_container *rule, struct buf *json);
 /* The resources object of `crun update --resources`, also part of spec_write(). */
 void spec_put_resources(struct json_writer *w, const Oci__LinuxResources *r);
+/* Whether it shows a place of the guest, which is what volumes are. */
+bool spec_is_bind(const Oci__Mount *m);
 void spec_put_mounts(struct json_writer *w, const struct spec_inputs *in);
 void spec_put_seccomp(struct json_writer *w, const Oci__LinuxSeccomp *s);

@@ -694,10 +694,142 @@ static void test_image_of_request(void **state)
 	assert_string_equal(image, "r/app:1");
 	q.n_storages = 2;
 	assert_err(spec_image(&q, &image), ERR_DENIED);
-	q.n_storages = 1;
-	s[0].driver = (char *)(uintptr_t) "blk";
-	assert_err(spec_image(&q, &image), ERR_DENIED);
-	assert_string_equal(err_denial()->code, "manifest.storages");
+	s[1].driver = (char *)(uintptr_t) "blk";
+	assert_ok(spec_image(&q, &image));
+}
+
+static void test_storages(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *manifest, *driver, *fstype, *option, *driver_options[2];
+		bool denied;
+	} cases[] = {
+		{ "", "image_guest_pull", "", NULL, { 0 }, false },
+		{ "", "ephemeral", "tmpfs", "size=1m", { 0 }, false },
+		{ "", "ephemeral", "hugetlbfs", "pagesize=2097152,size=4194304", { 0 }, false },
+		{ "", "ephemeral", "tmpfs", "size=1m,noswap", { 0 }, true },
+		{ "", "ephemeral", "tmpfs", "remount", { 0 }, true },
+		{ "", "local", "local", "mode=0777", { 0 }, false },
+		{ "", "virtio-fs", "virtiofs", NULL, { 0 }, true },
+		{ "", "watchable-bind", "bind", NULL, { 0 }, true },
+		{ "", "overlayfs", "overlay", NULL, { 0 }, true },
+		{ "", "scsi", "ext4", NULL, { 0 }, true },
+		{ "", "scsi", "ext4", NULL, { "create_filesystem" }, true },
+		{ "", "scsi", "ext4", NULL, { "encryption_key=ephemeral" }, true },
+		{ "", "scsi", "ext4", NULL, { "encryption_key=ephemeral", "create_filesystem" },
+			false },
+		{ ",\"volumes\":[{\"at\":\"/d\",\"kind\":\"disk\"}]", "scsi", "ext4", NULL, { 0 },
+			false },
+		{ ",\"volumes\":[{\"at\":\"/d\",\"kind\":\"encrypted\"}]", "blk", "ext4", NULL,
+			{ 0 }, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(world_done) struct world w = world_of(cases[i].manifest);
+		Agent__CreateContainerRequest q = AGENT__CREATE_CONTAINER_REQUEST__INIT;
+		Agent__Storage s = AGENT__STORAGE__INIT, *list[] = { &s };
+		char *option = (char *)(uintptr_t)cases[i].option;
+		struct err e;
+
+		s.driver = (char *)(uintptr_t)cases[i].driver;
+		s.fstype = (char *)(uintptr_t)cases[i].fstype;
+		s.options = &option;
+		s.n_options = option ? 1 : 0;
+		s.driver_options = (char **)(uintptr_t)cases[i].driver_options;
+		while (s.n_driver_options < 2 && cases[i].driver_options[s.n_driver_options])
+			s.n_driver_options++;
+		q.storages = list;
+		q.n_storages = 1;
+		e = spec_check_storages(&q, w.rule);
+		if (failed(e) != cases[i].denied)
+			fail_msg("case %zu: %s", i, failed(e) ? err_text() : "accepted");
+		if (failed(e))
+			assert_string_equal(err_denial()->code, "manifest.storages");
+	}
+}
+
+static void test_volume_mounts(void **state)
+{
+	(void)state;
+	static const char volumes[] =
+		",\"volumes\":[{\"at\":\"/c\",\"kind\":\"files\",\"read_only\":true},"
+		"{\"at\":\"/v\",\"kind\":\"memory\"},{\"at\":\"/i\",\"kind\":\"image\"}]";
+	static const struct {
+		const char *destination, *type, *options[3], *code;
+	} cases[] = {
+		{ "/c", "bind", { "rbind", "ro" }, NULL },
+		{ "/c", "bind", { "rbind" }, "manifest.volumes" },
+		{ "/c", "bind", { "ro", "rw" }, "manifest.volumes" },
+		{ "/c", "tmpfs", { "ro" }, "manifest.volumes" },
+		{ "/c", "bind", { "ro", "rshared" }, "manifest.mounts" },
+		{ "/c", "bind", { "ro", "suid" }, "manifest.mounts" },
+		{ "/v", "ephemeral", { "rprivate" }, NULL },
+		{ "/v", "local", { "rbind", "rw" }, NULL },
+		{ "/i", "bind", { "rbind" }, NULL },
+		{ "/c/", "bind", { "ro" }, "manifest.mounts" },
+		{ "/etc", "bind", { "ro" }, "manifest.mounts" },
+	};
+	AUTO(world_done) struct world w = world_of(volumes);
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		Oci__Spec spec = OCI__SPEC__INIT;
+		Oci__Mount m = OCI__MOUNT__INIT, *mounts[] = { &m };
+		struct err e;
+
+		spec.mounts = mounts;
+		spec.n_mounts = 1;
+		m.destination = (char *)(uintptr_t)cases[i].destination;
+		m.type = (char *)(uintptr_t)cases[i].type;
+		m.options = (char **)(uintptr_t)cases[i].options;
+		while (m.n_options < 3 && cases[i].options[m.n_options])
+			m.n_options++;
+		e = spec_check_mounts(&spec, w.rule);
+		if (failed(e) != (cases[i].code != NULL))
+			fail_msg("case %zu: %s", i, failed(e) ? err_text() : "accepted");
+		if (failed(e))
+			assert_string_equal(err_denial()->code, cases[i].code);
+	}
+}
+
+/* What is bound is what the agent prepared, never the source that the host named. */
+static void test_put_mounts(void **state)
+{
+	(void)state;
+	AUTO(world_done) struct world w =
+		world_of(",\"volumes\":[{\"at\":\"/v\",\"kind\":\"files\"},"
+			 "{\"at\":\"/i\",\"kind\":\"image\"}]");
+	AUTO(buf_done) struct buf json = BUF_INIT(16384);
+	AUTO(buf_done) struct buf open = BUF_INIT(16384);
+	struct json_writer jw = jw_of(&json), jo = jw_of(&open);
+	Oci__Spec spec = OCI__SPEC__INIT;
+	Oci__Mount m[3] = { OCI__MOUNT__INIT, OCI__MOUNT__INIT, OCI__MOUNT__INIT };
+	Oci__Mount *mounts[] = { &m[0], &m[1], &m[2] };
+	char *sources[] = { (char *)(uintptr_t) "/own/0", NULL, (char *)(uintptr_t) "/own/2" };
+	struct spec_inputs in = { .spec = &spec, .rule = w.rule, .sources = sources };
+	static const char *const at[] = { "/v", "/i", "/dev/shm" };
+
+	spec.mounts = mounts;
+	spec.n_mounts = 3;
+	for (size_t i = 0; i < 3; i++) {
+		m[i].destination = (char *)(uintptr_t)at[i];
+		m[i].type = (char *)(uintptr_t) "bind";
+		m[i].source = (char *)(uintptr_t) "/hosts/choice";
+	}
+	jw_object(&jw);
+	spec_put_mounts(&jw, &in);
+	jw_object_end(&jw);
+	assert_non_null(strstr(buf_cstr(&json), "\"/own/0\""));
+	assert_non_null(strstr(buf_cstr(&json), "\"/own/2\""));
+	assert_null(strstr(buf_cstr(&json), "\"/i\""));
+	assert_null(strstr(buf_cstr(&json), "choice"));
+	in.rule = NULL;
+	in.sources = NULL;
+	jw_object(&jo);
+	spec_put_mounts(&jo, &in);
+	jw_object_end(&jo);
+	assert_non_null(strstr(buf_cstr(&open), "/hosts/choice"));
+	assert_null(strstr(buf_cstr(&open), "sysfs"));
 }
 
 static void test_write(void **state)
@@ -768,6 +900,9 @@ int main(void)
 		cmocka_unit_test(test_spec_check),
 		cmocka_unit_test(test_mount_destination),
 		cmocka_unit_test(test_image_of_request),
+		cmocka_unit_test(test_storages),
+		cmocka_unit_test(test_volume_mounts),
+		cmocka_unit_test(test_put_mounts),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_annotations),
 	};

@@ -1,0 +1,400 @@
+/* Storages and volumes, with real mounts in a mount namespace of the test's own. */
+#include "mount_options.h"
+#include "start.h"
+#include "storage_op.h"
+#include "util.h"
+#include "volumes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+
+#include <base/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define LIST(...) ((char *[]){ __VA_ARGS__ })
+
+static struct agent a;
+static bool may_mount;
+
+static char *text(const char *s)
+{
+	return (char *)(uintptr_t)s;
+}
+
+/* ---- options ---- */
+
+static void test_options(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *option;
+		enum err_code code;
+		unsigned long flags;
+		const char *data;
+	} cases[] = {
+		{ "ro", ERR_OK, MS_RDONLY, NULL },
+		{ "nosuid", ERR_OK, MS_NOSUID, NULL },
+		{ "rbind", ERR_OK, MS_BIND | MS_REC, NULL },
+		{ "defaults", ERR_OK, 0, NULL },
+		{ "", ERR_OK, 0, NULL },
+		{ "size=64m", ERR_OK, 0, "size=64m" },
+		{ "pagesize=2M,size=4M", ERR_OK, 0, "pagesize=2M,size=4M" },
+		{ "mode=1777", ERR_OK, 0, "mode=1777" },
+		{ "mode=", ERR_FORMAT, 0, NULL },
+		{ "mode=8", ERR_FORMAT, 0, NULL },
+		{ "mode=10000", ERR_FORMAT, 0, NULL },
+		{ "fsgid=1000", ERR_OK, 0, NULL },
+		{ "fsgid=", ERR_FORMAT, 0, NULL },
+		{ "fsgid=4294967295", ERR_LIMIT, 0, NULL },
+		{ "fsgid=-1", ERR_FORMAT, 0, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(mount_options_done) struct mount_options o = { 0 };
+		char *list[] = { text(cases[i].option) };
+		struct err e = mount_options_parse(list, 1, &o);
+
+		if (e.code != cases[i].code || o.flags != cases[i].flags ||
+			(o.data ? !cases[i].data || !str_equal(o.data, cases[i].data)
+				: cases[i].data != NULL))
+			fail_msg("%s: %d %lx %s", cases[i].option, e.code, o.flags,
+				o.data ? o.data : "-");
+	}
+}
+
+static void test_options_together(void **state)
+{
+	(void)state;
+	AUTO(mount_options_done) struct mount_options o = { 0 };
+	AUTO(mount_options_done) struct mount_options none = { 0 };
+	AUTO(buf_done) struct buf big = BUF_INIT(8192);
+	char *list[] = { text("ro"), text("noexec"), text("size=1m"), text("rw"), text("fsgid=7"),
+		text("mode=0750") };
+
+	assert_ok(mount_options_parse(list, ARRAY_LEN(list), &o));
+	assert_true(o.flags == MS_NOEXEC);
+	assert_string_equal(o.data, "size=1m,mode=0750");
+	assert_true(o.has_fsgid && o.fsgid == 7 && o.has_mode && o.mode == 0750);
+	for (int i = 0; i < 5000; i++)
+		buf_u8(&big, 'x');
+	list[0] = text(buf_cstr(&big));
+	assert_err(mount_options_parse(list, 1, &none), ERR_LIMIT);
+}
+
+/* ---- storages ---- */
+
+static char *in_run(const char *path)
+{
+	static char paths[8][512];
+	static size_t next;
+	char *at = paths[next++ % ARRAY_LEN(paths)];
+
+	(void)snprintf(at, sizeof(paths[0]), "%s/run/kata-containers/%s", test_dir(), path);
+	return at;
+}
+
+static void on_added(void *arg, struct err e)
+{
+	err_save(e, arg);
+}
+
+static struct err add(Agent__Storage *s)
+{
+	struct err_saved result = { .code = ERR_TIMEOUT };
+
+	TRY(storage_sandbox_add(&a, &s, 1, on_added, &result));
+	return result.code == ERR_OK ? OK : err_restore(&result);
+}
+
+static Agent__Storage storage_of(const char *driver, const char *fstype, char *at)
+{
+	Agent__Storage s = AGENT__STORAGE__INIT;
+
+	s.driver = text(driver);
+	s.fstype = text(fstype);
+	s.source = text(fstype);
+	s.mount_point = at;
+	return s;
+}
+
+static bool is_mounted(const char *path)
+{
+	struct stat st, up;
+	char parent[600];
+
+	(void)snprintf(parent, sizeof(parent), "%s/..", path);
+	return stat(path, &st) == 0 && stat(parent, &up) == 0 && st.st_dev != up.st_dev;
+}
+
+static int setup(void **state)
+{
+	static char run_dir[512];
+	const struct settings set = {
+		.run_dir = run_dir, .crun = "/bin/true", .cgroup_manager = "disabled"
+	};
+
+	(void)state;
+	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", test_dir());
+	assert_ok(agent_init(&a, &set));
+	may_mount = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	agent_done(&a);
+	return 0;
+}
+
+static void need_mounts(bool open_world)
+{
+	if (!may_mount)
+		skip();
+	a.open_world = open_world;
+}
+
+static void test_ephemeral(void **state)
+{
+	(void)state;
+	for (int open_world = 0; open_world < 2; open_world++) {
+		char *at = in_run("sandbox/ephemeral/cache");
+		Agent__Storage s = storage_of("ephemeral", "tmpfs", at);
+		struct statvfs fs;
+		struct stat st;
+
+		need_mounts(open_world);
+		s.options = LIST(text("size=1048576"), text("fsgid=77"), text("noexec"));
+		s.n_options = 3;
+		assert_ok(add(&s));
+		assert_true(is_mounted(at));
+		assert_int_equal(statvfs(at, &fs), 0);
+		assert_int_equal(fs.f_blocks * fs.f_frsize, 1048576);
+		assert_true(fs.f_flag & ST_NOEXEC);
+		assert_int_equal(stat(at, &st), 0);
+		assert_int_equal(st.st_gid, 77);
+		assert_int_equal(st.st_mode & 07777, 03777);
+		assert_ok(add(&s));
+		assert_int_equal(a.n_storages, 1);
+		storage_sandbox_remove(&a);
+		assert_false(is_mounted(at));
+		assert_false(file_exists(at));
+	}
+}
+
+static void test_local(void **state)
+{
+	(void)state;
+	for (int open_world = 0; open_world < 2; open_world++) {
+		char *at = in_run("shared/containers/pod/rootfs/local/data");
+		Agent__Storage s = storage_of("local", "local", at);
+		char file[600];
+		struct stat st;
+
+		need_mounts(open_world);
+		s.options = LIST(text("mode=0750"));
+		s.n_options = 1;
+		assert_ok(add(&s));
+		assert_int_equal(stat(at, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0750);
+		/* With a manifest nothing that the host put there before may be in it. */
+		assert_true(is_mounted(at) == !open_world);
+		(void)snprintf(file, sizeof(file), "%s/file", at);
+		assert_ok(file_write_atomic(file, bytes_str("x"), 0644));
+		storage_sandbox_remove(&a);
+		assert_false(file_exists(at));
+	}
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *driver, *fstype, *at, *option;
+		enum err_code code;
+	} cases[] = {
+		{ "nydus", "tmpfs", "sandbox/x", NULL, ERR_UNSUPPORTED },
+		{ "ephemeral", "ext4", "sandbox/x", NULL, ERR_UNSUPPORTED },
+		{ "ephemeral", "tmpfs", "../../etc", NULL, ERR_FORMAT },
+		{ "ephemeral", "tmpfs", "sandbox/./x", NULL, ERR_FORMAT },
+		{ "ephemeral", "tmpfs", "sandbox//x", NULL, ERR_FORMAT },
+		{ "ephemeral", "tmpfs", "sandbox/x", "size=lots", ERR_SYS },
+		{ "ephemeral", "tmpfs", "sandbox/x", "fsgid=none", ERR_FORMAT },
+		{ "ephemeral", "hugetlbfs", "sandbox/x", "size=4096", ERR_FORMAT },
+		{ "watchable-bind", "bind", "sandbox/x", NULL, ERR_SYS },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		Agent__Storage s =
+			storage_of(cases[i].driver, cases[i].fstype, in_run(cases[i].at));
+		char *option = text(cases[i].option);
+		struct err e;
+
+		need_mounts(true);
+		s.options = &option;
+		s.n_options = option ? 1 : 0;
+		e = add(&s);
+		if (e.code != cases[i].code)
+			fail_msg("%zu: %s", i, failed(e) ? err_text() : "accepted");
+		assert_int_equal(a.n_storages, 0);
+	}
+	assert_false(file_exists(in_run("sandbox/x")));
+}
+
+/* With a manifest the mount point stays where volumes are, whatever links are on the way. */
+static void test_links(void **state)
+{
+	(void)state;
+	Agent__Storage s = storage_of("ephemeral", "tmpfs", in_run("shared/containers/link/x"));
+	char outside[600];
+
+	need_mounts(false);
+	(void)snprintf(outside, sizeof(outside), "%s/outside", test_dir());
+	assert_ok(dir_make(outside, 0755));
+	assert_ok(dir_make(in_run("shared/containers"), 0755));
+	assert_int_equal(symlink(outside, in_run("shared/containers/link")), 0);
+	assert_true(failed(add(&s)));
+	s.mount_point = outside;
+	assert_err(add(&s), ERR_DENIED);
+	assert_false(is_mounted(outside));
+	assert_int_equal(unlink(in_run("shared/containers/link")), 0);
+}
+
+static void test_group(void **state)
+{
+	(void)state;
+	Agent__FSGroup g = AGENT__FSGROUP__INIT;
+	Agent__Storage s = storage_of("watchable-bind", "bind", in_run("shared/containers/bound"));
+	char source[600], file[700];
+	struct stat st;
+
+	need_mounts(true);
+	(void)snprintf(source, sizeof(source), "%s/source", test_dir());
+	(void)snprintf(file, sizeof(file), "%s/dir/file", source);
+	assert_ok(dir_make(source, 0755));
+	(void)snprintf(file, sizeof(file), "%s/dir", source);
+	assert_ok(dir_make(file, 0700));
+	(void)snprintf(file, sizeof(file), "%s/dir/file", source);
+	assert_ok(file_write_atomic(file, bytes_str("x"), 0400));
+	s.source = source;
+	s.fs_group = &g;
+	g.group_id = 4711;
+	assert_ok(add(&s));
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_gid, 4711);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	(void)snprintf(file, sizeof(file), "%s/dir", source);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 02770);
+	storage_sandbox_remove(&a);
+	assert_false(file_exists(in_run("shared/containers/bound")));
+	assert_true(file_exists(file));
+}
+
+/* ---- volumes ---- */
+
+static const char manifest_text[] =
+	"{\"version\":1,\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"volumes\":["
+	"{\"at\":\"/cache\",\"kind\":\"memory\",\"name\":\"cache\",\"size\":65536},"
+	"{\"at\":\"/own\",\"kind\":\"memory\"},"
+	"{\"at\":\"/config\",\"kind\":\"files\",\"read_only\":true},"
+	"{\"at\":\"/data\",\"kind\":\"encrypted\"},"
+	"{\"at\":\"/image\",\"kind\":\"image\"}]}]}";
+
+static struct manifest manifest;
+
+/* A container that asks for one mount; its volumes are prepared as its creation would. */
+static struct err prepare(const char *destination, char *source, char **ret_bound)
+{
+	Agent__CreateContainerRequest q = AGENT__CREATE_CONTAINER_REQUEST__INIT;
+	Oci__Spec spec = OCI__SPEC__INIT;
+	Oci__Mount m = OCI__MOUNT__INIT, *mounts[] = { &m };
+	struct container c = { .agent = &a, .id = "c", .request = &q };
+	static char dir[512];
+	struct err e;
+
+	(void)snprintf(dir, sizeof(dir), "%s/container", test_dir());
+	c.dir = dir;
+	c.rule = manifest_container_at(&manifest, 0);
+	q.oci = &spec;
+	spec.mounts = mounts;
+	spec.n_mounts = 1;
+	m.destination = text(destination);
+	m.type = text("bind");
+	m.source = source;
+	e = volumes_prepare(&c);
+	*ret_bound = NULL;
+	if (!failed(e) && c.mount_sources[0]) {
+		struct statvfs fs;
+
+		assert_ok(str_dup(c.mount_sources[0], ret_bound));
+		assert_int_equal(statvfs(*ret_bound, &fs), 0);
+		if (str_equal(destination, "/cache"))
+			assert_int_equal(fs.f_blocks * fs.f_frsize, 65536);
+	}
+	volumes_done(&c);
+	assert_ok(dir_remove_tree(dir));
+	return e;
+}
+
+static struct err prepare_only(const char *destination, char *source)
+{
+	AUTO(auto_free) char *bound = NULL;
+
+	return prepare(destination, source, &bound);
+}
+
+static void test_volumes(void **state)
+{
+	(void)state;
+	Agent__Storage cache = storage_of("ephemeral", "tmpfs", in_run("sandbox/ephemeral/cache"));
+	Agent__Storage own = storage_of("ephemeral", "tmpfs", in_run("sandbox/ephemeral/own"));
+	char config[512], sneaky[512];
+
+	need_mounts(false);
+	(void)snprintf(config, sizeof(config), "%s", in_run("shared/containers/c-1-config"));
+	(void)snprintf(sneaky, sizeof(sneaky), "%s", in_run("shared/containers/sneaky"));
+	assert_ok(manifest_parse(bytes_str(manifest_text), &manifest));
+	assert_ok(add(&cache));
+	assert_ok(add(&own));
+	assert_ok(dir_make(config, 0755));
+	assert_int_equal(symlink(cache.mount_point, sneaky), 0);
+	assert_ok(prepare_only("/cache", cache.mount_point));
+	assert_ok(prepare_only("/own", own.mount_point));
+	assert_ok(prepare_only("/config", config));
+	assert_ok(prepare_only("/image", text("/anything")));
+	/* One volume cannot be two, and two cannot be one. */
+	assert_err(prepare_only("/own", cache.mount_point), ERR_DENIED);
+	assert_err_text("manifest.volumes");
+	assert_err(prepare_only("/cache", own.mount_point), ERR_DENIED);
+	/* Nor is the host's what must be the guest's. */
+	assert_err(prepare_only("/cache", config), ERR_DENIED);
+	assert_err(prepare_only("/data", cache.mount_point), ERR_DENIED);
+	assert_err(prepare_only("/config", cache.mount_point), ERR_DENIED);
+	assert_err(prepare_only("/config", text("/proc/1")), ERR_DENIED);
+	assert_err(prepare_only("/config", in_run("shared/containersX/y")), ERR_DENIED);
+	assert_true(failed(prepare_only("/config", sneaky)));
+	storage_sandbox_remove(&a);
+	assert_int_equal(unlink(sneaky), 0);
+	manifest_done(&manifest);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_options_together),
+		cmocka_unit_test(test_ephemeral),
+		cmocka_unit_test(test_local),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_volumes),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
