@@ -7,7 +7,8 @@
 #   $SEALPOD      the program               $INITDATA      approved initdata
 # shellcheck disable=SC2034  # variables are for the scripts that source this
 
-HOST_IN_GUEST=10.0.2.2 # the host as QEMU's user network shows it
+HOST_IN_GUEST=${HOST_IN_GUEST:-10.0.2.2} # the host as QEMU's user network shows it, or a bridge's address
+HOST_LISTEN=${HOST_LISTEN:-127.0.0.1}
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
@@ -33,7 +34,7 @@ wait_for() { # SECONDS COMMAND...
 stack_broker() { # DIR PORT: makes and starts a broker
 	local dir=$1 port=$2
 	"$SEALPOD" pod tpm-ca >"$S/tpm-ca.pem"
-	"$SEALPOD" kbs init "$dir" --host "$HOST_IN_GUEST" --host 127.0.0.1 --port "$port" --software-root "$S/tpm-ca.pem"
+	"$SEALPOD" kbs init "$dir" --host "$HOST_IN_GUEST" --host 127.0.0.1 --listen "$HOST_LISTEN" --port "$port" --software-root "$S/tpm-ca.pem"
 	printf 'https://127.0.0.1:%s\n' "$port" >"$dir/url"
 	"$BIN/sealpod-kbs" --config "$dir/kbs.toml" --log-format json 2>"$dir/kbs.log" &
 	STACK_PIDS+=($!)
@@ -45,7 +46,7 @@ stack_registry() { # PORT; its certificate is the broker's
 		version: 0.1
 		log: {level: error}
 		storage: {filesystem: {rootdirectory: $S/registry}, delete: {enabled: true}}
-		http: {addr: "127.0.0.1:$1", tls: {certificate: $KBS_DIR/tls.pem, key: $KBS_DIR/tls.key}}
+		http: {addr: "$HOST_LISTEN:$1", tls: {certificate: $KBS_DIR/tls.pem, key: $KBS_DIR/tls.key}}
 	YML
 	docker-registry serve "$S/registry.yml" >"$S/registry.log" 2>&1 &
 	STACK_PIDS+=($!)
