@@ -20,6 +20,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_kbs,
 	&cmd_initdata,
 	&cmd_image,
+	&cmd_secret,
 	&cmd_measure,
 	&cmd_verify,
 	&cmd_collateral,

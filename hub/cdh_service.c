@@ -34,6 +34,29 @@ static void get_resource(void *arg, struct ttrpc_call *call, struct bytes payloa
 	hub_answer(call, &out.base);
 }
 
+static RESULT unseal(struct hub *h, struct bytes payload, struct secret **ret)
+{
+	AUTO(pb_free_any) Cdh__UnsealSecretInput *in = NULL;
+
+	TRY(PB_UNPACK(cdh__unseal_secret_input, payload, &in));
+	return hub_unseal(h, bytes_of(in->secret.data, in->secret.len), ret);
+}
+
+static void unseal_secret(void *arg, struct ttrpc_call *call, struct bytes payload)
+{
+	Cdh__UnsealSecretOutput out = CDH__UNSEAL_SECRET_OUTPUT__INIT;
+	AUTO(secret_freep) struct secret *plain = NULL;
+	struct err e = unseal(arg, payload, &plain);
+
+	if (failed(e)) {
+		ttrpc_fail(call, err_add(e, "[CDH] [ERROR]: Unseal Secret failed"));
+		return;
+	}
+	out.plaintext =
+		(ProtobufCBinaryData){ .data = secret_data(plain), .len = secret_size(plain) };
+	hub_answer(call, &out.base);
+}
+
 /* Where a bundle may be: nothing but the agent's own directories. */
 static RESULT check_bundle(const char *path)
 {
@@ -149,6 +172,7 @@ static void unwrap_key(void *arg, struct ttrpc_call *call, struct bytes payload)
 const struct ttrpc_method cdh_methods[] = {
 	{ "api.GetResourceService", "GetResource", get_resource },
 	{ "api.ImagePullService", "PullImage", pull_image },
+	{ "api.SealedSecretService", "UnsealSecret", unseal_secret },
 	{ "keyprovider.KeyProviderService", "UnWrapKey", unwrap_key },
 };
 const size_t cdh_methods_n = ARRAY_LEN(cdh_methods);

@@ -45,6 +45,9 @@ void hub_answer(struct ttrpc_call *call, const ProtobufCMessage *message);
 /* Opens an ocicrypt annotation packet: key-encryption key from the broker, AES-256-GCM or CTR. */
 RESULT hub_unwrap(struct hub *h, struct bytes packet, struct secret **ret_options);
 
+/* What a sealed secret stands for; its signature is always checked. */
+RESULT hub_unseal(struct hub *h, struct bytes text, struct secret **ret_plain);
+
 /* Starts a pull in a process of its own; answers the call when it ends. */
 RESULT hub_pull(struct hub *h, const char *image, const char *bundle, struct ttrpc_call *call);
 void hub_pulls_end(struct hub *h);

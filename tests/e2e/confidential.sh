@@ -23,14 +23,10 @@ stack_up "$dir"
 # The secret exists in the broker only; what Kubernetes has is a reference to it.
 printf 'the secret of the tenant' >"$dir/secret"
 "$SEALPOD" kbs resource set default/secret/app "$dir/secret" --dir "$KBS_DIR"
-sed 's|"default/key/app"|"default/key/app", "default/secret/app"|' "$S/release-policy.toml" >"$S/release-secret.toml"
+sed 's|"default/key/app"|"default/key/app", "default/secret/app", "default/sealing/key"|' "$S/release-policy.toml" >"$S/release-secret.toml"
 "$SEALPOD" kbs policy set "$S/release-secret.toml" --dir "$KBS_DIR"
-SEALED=$("$SEALPOD" image seal --help >/dev/null 2>&1 && "$SEALPOD" image seal kbs:///default/secret/app || /usr/bin/python3 - <<'PY'
-import base64, json
-vault = {"version": "0.1.0", "type": "vault", "provider": "kbs", "name": "kbs:///default/secret/app", "provider_settings": {}, "annotations": {}}
-text = base64.urlsafe_b64encode(json.dumps(vault).encode()).rstrip(b"=").decode()
-print(f"sealed.fakejwsheader.{text}.fakesignature")
-PY
-)
+"$SEALPOD" secret keygen "$dir/sealing"
+"$SEALPOD" kbs resource set default/sealing/key "$dir/sealing.jwk" --dir "$KBS_DIR"
+SEALED=$("$SEALPOD" secret seal --key "$dir/sealing.key" --kid kbs:///default/sealing/key kbs:///default/secret/app)
 export S SEALPOD SEALED IMAGE KBS_DIR KBS_PORT HOST_IN_GUEST BRIDGE=$bridge SUBNET=$subnet.0/24
 /usr/bin/python3 tests/e2e/engines/confidential.py
