@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""The Kubernetes part of confidential.sh, which makes broker, registry, image and bridge and sets the environment."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import engine
+from cri import Checks, until
+from cri_client import Kubelet
+
+CNI = """{"cniVersion": "0.4.0", "name": "confidential", "plugins": [{"type": "bridge", "bridge": "%s", "isGateway": true,
+  "ipam": {"type": "host-local", "dataDir": "%s", "ranges": [[{"subnet": "%s"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}"""
+HANDLER = """
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.sealpod-vtpm]
+  runtime_type = "io.containerd.sealpod-vtpm.v2"
+  pod_annotations = ["io.katacontainers.*"]
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.sealpod-vtpm.options]
+    ConfigPath = "{config}"
+"""
+ANNOTATION = "io.katacontainers.config.hypervisor.cc_init_data"
+STACK = pathlib.Path(os.environ["S"])
+SEALPOD, IMAGE = os.environ["SEALPOD"], os.environ["IMAGE"]
+SCRIPT = "cat /etc/secret.txt; echo variable: $TOKEN; echo file: $(cat /secrets/token); exec sleep 100000"
+
+
+def tool(*argv):
+    return subprocess.run([SEALPOD, *map(str, argv)], check=True, capture_output=True).stdout.decode().strip()
+
+
+def manifest():
+    """What the tenant allows: one container whose arguments, variables and places are known."""
+    app = {"name": "app", "image": IMAGE, "argv": ["/bin/sh", "-c", SCRIPT],
+           "env": {"TOKEN": os.environ["SEALED"], "HOSTNAME": "~.*"}, "exec": [["/bin/cat", "/etc/secret.txt"]],
+           "mounts": ["/etc/resolv.conf"],
+           "capabilities": ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
+                            "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
+                            "CAP_AUDIT_WRITE"],
+           "volumes": [{"at": at, "kind": "files"} for at in ("/secrets", "/etc/hosts", "/etc/hostname")]}
+    return {"version": 1, "allow": ["logs", "signal", "stdin", "stats"], "containers": [app]}
+
+
+def initdata():
+    (STACK / "pod-manifest.json").write_text(json.dumps(manifest()))
+    made = ["initdata", "make", "--kbs", f"https://{os.environ['HOST_IN_GUEST']}:{os.environ['KBS_PORT']}",
+            "--kbs-ca", pathlib.Path(os.environ["KBS_DIR"]) / "tls-ca.pem", "--manifest", STACK / "pod-manifest.json",
+            "--image-policy", STACK / "image-policy.json", "--registry-ca", pathlib.Path(os.environ["KBS_DIR"]) / "tls-ca.pem"]
+    tool(*made, "-o", STACK / "pod-initdata.toml")
+    tool("kbs", "reference", "add", "initdata", tool("initdata", "digest", STACK / "pod-initdata.toml"), "--dir", os.environ["KBS_DIR"])
+    return tool(*made, "--format", "annotation")
+
+
+def secret_volume(containerd):
+    directory = containerd.base / "pods/uid/volumes/kubernetes.io~secret/token"
+    directory.mkdir(parents=True)
+    (directory / "token").write_text(os.environ["SEALED"])
+    return directory
+
+
+def refused(what):
+    """The text of the refusal; empty when it was let through."""
+    try:
+        what()
+    except Exception as e:
+        return e.details() if hasattr(e, "details") else str(e)
+    return "let through"
+
+
+def workload(check, pod, mounts):
+    begun = time.monotonic()
+    app = pod.run("app", ["/bin/sh", "-c", SCRIPT], mounts=mounts, image=IMAGE, env={"TOKEN": os.environ["SEALED"]}, timeout=240)
+    print(f"container started after {time.monotonic() - begun:.1f} s", flush=True)
+    check("the encrypted image runs", until(lambda: "encrypted when it left" in app.logs()), lambda x: x is True)
+    check("a sealed secret as variable", until(lambda: "variable: the secret of the tenant" in app.logs()), lambda x: x is True)
+    check("and as file", until(lambda: "file: the secret of the tenant" in app.logs()), lambda x: x is True)
+    check("exec as the manifest allows", app.exec("/bin/cat", "/etc/secret.txt").stdout, "encrypted when it left")
+    return app
+
+
+def host_attacks(check, pod, app, mounts):
+    """Requests of a host that wants more. Each is refused by the guest, with a code that says why."""
+    usual = {"mounts": mounts, "image": IMAGE, "env": {"TOKEN": os.environ["SEALED"]}}
+    argv = ["/bin/sh", "-c", SCRIPT]
+    check("exec of another command", refused(lambda: app.exec("/bin/sh", "-c", "cat /secrets/token")), "manifest.exec")
+    app.stop(timeout=0)
+    app.remove()
+    attacks = {
+        "other arguments": ("manifest.argv", ["/bin/sh", "-c", "cat /secrets/token"], usual),
+        "another variable": ("manifest.env", argv, {**usual, "env": {**usual["env"], "LD_PRELOAD": "/evil.so"}}),
+        "another value of a variable": ("manifest.env", argv, {**usual, "env": {"TOKEN": "mine"}}),
+        "a place more": ("manifest.", argv, {**usual, "mounts": [*mounts, (pod.k.c.base / "rootfs/etc", "/bin", False)]}),
+        "another user": ("manifest.user", argv, {**usual, "run_as_user": pod.k.pb.Int64Value(value=1000)}),
+        "a capability more": ("manifest.capabilities", argv, {**usual, "capabilities": pod.k.pb.Capability(add_capabilities=["SYS_ADMIN"])}),
+        "privileged": ("manifest.", argv, {**usual, "privileged": True}),
+        "another name": ("manifest.container", argv, usual),
+    }
+    for what, (code, words, more) in attacks.items():
+        name = "other" if what == "another name" else "app"
+        check(what, refused(lambda w=words, m=more, n=name: pod.run(n, w, timeout=240, **m)), code)
+
+
+def main():
+    check = Checks()
+    with engine.Containerd(handlers=HANDLER) as containerd:
+        (containerd.base / "cni/10-test.conflist").write_text(
+            CNI % (os.environ["BRIDGE"], containerd.base / "ipam", os.environ["SUBNET"]))
+        # The host only needs a name to hand on: what runs is pulled, verified and decrypted in the guest.
+        for namespace in ("default", "k8s.io"):
+            containerd.ctr("-n", namespace, "image", "tag", engine.IMAGE, IMAGE, check=True)
+        time.sleep(6)  # the engine looks at its CNI directory now and then
+        mounts = [(secret_volume(containerd), "/secrets", True)]
+        kubelet = Kubelet(containerd, "sealpod-vtpm")
+        begun = time.monotonic()
+        try:
+            pod = kubelet.run_pod("confidential", {ANNOTATION: initdata()}, timeout=300)
+            print(f"pod ready after {time.monotonic() - begun:.1f} s", flush=True)
+            app = workload(check, pod, mounts)
+            host_attacks(check, pod, app, mounts)
+            pod.remove()
+        except Exception:
+            print((containerd.base / "containerd.log").read_text()[-4000:])
+            raise
+    print(f"{check.passed} passed, {len(check.failed)} failed")
+    return 1 if check.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
