@@ -31,6 +31,7 @@
 	X(AGENT, ListInterfaces, network_list_interfaces)                                          \
 	X(AGENT, ListRoutes, network_list_routes)                                                  \
 	X(AGENT, AddARPNeighbors, network_neighbours)                                              \
+	X(AGENT, CopyFile, copy_file)                                                              \
 	X(AGENT, SetGuestDateTime, guest_set_clock)                                                \
 	X(AGENT, ReseedRandomDev, guest_reseed)                                                    \
 	X(AGENT, GetGuestDetails, guest_details)                                                   \

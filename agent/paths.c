@@ -36,14 +36,16 @@ RESULT path_check(const char *path, const char *what)
 	}
 }
 
-RESULT path_open(int root_fd, const char *path, int flags, enum path_links links, int *ret_fd)
+RESULT path_open(int root_fd, const char *path, int flags, unsigned rules, int *ret_fd)
 {
 	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	long fd = -1;
 
-	if (links == PATH_LINKS_NONE)
+	if (rules & PATH_NO_LINKS)
 		how.resolve |= RESOLVE_NO_SYMLINKS;
+	if (rules & PATH_NO_MOUNTS)
+		how.resolve |= RESOLVE_NO_XDEV;
 	for (int i = 0; i < TRIES; i++) {
 		fd = syscall(SYS_openat2, root_fd, path[0] ? path : ".", &how, sizeof(how));
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
@@ -69,15 +71,15 @@ static RESULT enter(const char *path, int parent, mode_t mode, bool *made)
 	return OK;
 }
 
-RESULT path_make_dirs(int root_fd, const char *path, mode_t mode, enum path_links links,
-	bool *ret_made, int *ret_fd)
+RESULT path_make_dirs(
+	int root_fd, const char *path, mode_t mode, unsigned rules, bool *ret_made, int *ret_fd)
 {
 	AUTO(auto_free) char *head = NULL;
 	AUTO(auto_close) int at = -1;
 	bool made = false;
 
 	TRY(str_dup(path, &head));
-	TRY(path_open(root_fd, "", O_PATH | O_DIRECTORY, links, &at));
+	TRY(path_open(root_fd, "", O_PATH | O_DIRECTORY, rules, &at));
 	for (char *end = head; head[0] != '\0' && end;) {
 		int next = -1;
 		struct err e;
@@ -85,11 +87,11 @@ RESULT path_make_dirs(int root_fd, const char *path, mode_t mode, enum path_link
 		end = strchr(end, '/');
 		if (end)
 			*end = '\0';
-		e = path_open(root_fd, head, O_PATH | O_DIRECTORY, links, &next);
+		e = path_open(root_fd, head, O_PATH | O_DIRECTORY, rules, &next);
 		made = false;
 		if (e.code == ERR_NOT_FOUND) {
 			TRY(enter(head, at, mode, &made));
-			e = path_open(root_fd, head, O_PATH | O_DIRECTORY, links, &next);
+			e = path_open(root_fd, head, O_PATH | O_DIRECTORY, rules, &next);
 		}
 		TRY(e);
 		(void)close(at);

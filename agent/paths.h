@@ -7,13 +7,13 @@
 /* Absolute, no empty, "." or ".." step, shorter than PATH_MAX. ERR_FORMAT "<what>: ...". */
 RESULT path_check(const char *path, const char *what);
 
-enum path_links {
-	PATH_LINKS_INSIDE, /* symbolic links count from the root directory (RESOLVE_IN_ROOT) */
-	PATH_LINKS_NONE	   /* any is an error (RESOLVE_NO_SYMLINKS) */
+enum {			   /* `rules` */
+	PATH_NO_LINKS = 1, /* any symbolic link is an error; else they count from the root */
+	PATH_NO_MOUNTS = 2 /* so is whatever is mounted below */
 };
 /* Opens `path` ("a/b", "" is the root itself) below root_fd; never follows magic links. */
-RESULT path_open(int root_fd, const char *path, int flags, enum path_links links, int *ret_fd);
+RESULT path_open(int root_fd, const char *path, int flags, unsigned rules, int *ret_fd);
 /* mkdir -p below root_fd; the directory's O_PATH descriptor. `ret_made` (may be NULL): the last
  * step was not there. */
-RESULT path_make_dirs(int root_fd, const char *path, mode_t mode, enum path_links links,
-	bool *ret_made, int *ret_fd);
+RESULT path_make_dirs(
+	int root_fd, const char *path, mode_t mode, unsigned rules, bool *ret_made, int *ret_fd);

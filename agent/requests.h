@@ -57,6 +57,9 @@ RESULT effect_interface(const Types__Interface *i);
 RESULT effect_routes(const Agent__Routes *routes);
 RESULT effect_neighbours(const Agent__ARPNeighbors *neighbours);
 
+/* copy_file.c */
+void copy_file(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+
 /* guest.c */
 void guest_health(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 void guest_version(struct agent *a, struct ttrpc_call *call, struct bytes payload);

@@ -58,10 +58,18 @@ static bool at_or_below(const char *path, const char *dir)
 	return str_starts(path, dir) && (path[n] == '\0' || path[n] == '/');
 }
 
-bool storage_near(const struct agent *a, const char *path)
+bool storage_over(const struct agent *a, const char *path)
 {
 	for (const struct storage *s = a->storages; s; s = s->next)
-		if (at_or_below(path, s->mount_point) || at_or_below(s->mount_point, path))
+		if (at_or_below(path, s->mount_point))
+			return true;
+	return false;
+}
+
+bool storage_under(const struct agent *a, const char *path)
+{
+	for (const struct storage *s = a->storages; s; s = s->next)
+		if (at_or_below(s->mount_point, path))
 			return true;
 	return false;
 }

@@ -33,8 +33,10 @@ enum storage_kind {
 struct storage;
 /* NULL when nothing is mounted at exactly this place. */
 struct storage *storage_at(const struct agent *a, const char *mount_point);
-/* A mount point is this path, or below it, or above it. */
-bool storage_near(const struct agent *a, const char *path);
+/* This path is a mount point, or below one. */
+bool storage_over(const struct agent *a, const char *path);
+/* This path is a mount point, or one is below it: it cannot be removed. */
+bool storage_under(const struct agent *a, const char *path);
 /*
  * Claims the storage as volume `name` of the manifest: later claims must be the same, and no other
  * storage may be it, so that the host cannot make one volume of two or two of one.

@@ -38,7 +38,7 @@ static RESULT point_closed(const struct agent *a, struct storage *s, int *ret_fd
 	root_fd = open(root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (root_fd < 0)
 		return err_new(ERR_SYS, "%s", root);
-	return path_make_dirs(root_fd, rest, 0755, PATH_LINKS_NONE, &s->made, ret_fd);
+	return path_make_dirs(root_fd, rest, 0755, PATH_NO_LINKS, &s->made, ret_fd);
 }
 
 static RESULT point_open(struct storage *s, int *ret_fd)

@@ -26,12 +26,13 @@ static RESULT open_files(const struct agent *a, const Oci__Mount *m, int *ret_fd
 
 	TRY(path_join(a->set.run_dir, SHARED, &root));
 	n = strlen(root);
-	if (!str_starts(m->source, root) || m->source[n] != '/' || storage_near(a, m->source))
+	if (!str_starts(m->source, root) || m->source[n] != '/' || storage_over(a, m->source) ||
+		storage_under(a, m->source))
 		return deny(m->destination, "files below " SHARED, m->source);
 	root_fd = open(root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (root_fd < 0)
 		return err_new(ERR_SYS, "%s", root);
-	return path_open(root_fd, m->source + n + 1, O_PATH, PATH_LINKS_NONE, ret_fd);
+	return path_open(root_fd, m->source + n + 1, O_PATH, PATH_NO_LINKS, ret_fd);
 }
 
 static bool kind_fits(enum manifest_volume_kind asked, enum storage_kind is)

@@ -79,7 +79,12 @@ static struct err remove_entries(int fd, unsigned depth)
 	return OK;
 }
 
+RESULT dir_remove_tree_at(int dirfd, const char *path)
+{
+	return remove_entry(dirfd, path, TREE_DEPTH_MAX);
+}
+
 RESULT dir_remove_tree(const char *path)
 {
-	return remove_entry(AT_FDCWD, path, TREE_DEPTH_MAX);
+	return dir_remove_tree_at(AT_FDCWD, path);
 }

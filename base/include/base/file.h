@@ -16,6 +16,7 @@ RESULT fd_write_all(int fd, struct bytes data);
 bool file_exists(const char *path);
 RESULT dir_make(const char *path, mode_t mode); /* with parents; existing is fine */
 RESULT dir_remove_tree(const char *path);	/* does not follow links; absent is fine */
+RESULT dir_remove_tree_at(int dirfd, const char *path);
 RESULT path_join(const char *dir, const char *name, char **ret_path);
 /* Opens `path` below `dirfd`: no step leaves it, by "..", absolute names or symbolic links
  * (openat2 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS). */
