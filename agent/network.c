@@ -156,7 +156,7 @@ void network_routes(struct agent *a, struct ttrpc_call *call, struct bytes paylo
 		reply_failure(call, e);
 		return;
 	}
-	reply(call, &q->routes->base);
+	network_list_routes(a, call, BYTES_NONE); /* what is true now */
 }
 
 RESULT network_check_neighbour(const Types__ARPNeighbor *n)

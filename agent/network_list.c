@@ -1,6 +1,7 @@
 #include "reply.h"
 #include "requests.h"
 
+#include <net/if.h>
 #include <net/netlink.h>
 
 /* One interface with its addresses, in memory that lives until the answer is packed. */
@@ -50,6 +51,8 @@ static RESULT show(struct nl_link *link, struct shown *s)
 	s->interface.device = s->interface.name = link->name;
 	s->interface.hwaddr = link->mac;
 	s->interface.mtu = link->mtu;
+	s->interface.type = link->kind;
+	s->interface.raw_flags = link->flags & IFF_NOARP;
 	s->interface.ipaddresses = s->list;
 	s->interface.n_ipaddresses = n;
 	return OK;
@@ -109,6 +112,9 @@ static void send_routes(struct ttrpc_call *call, const struct nl_links *links,
 		shown[i].dest = routes->v[i].dest;
 		shown[i].gateway = routes->v[i].gateway;
 		shown[i].source = routes->v[i].source;
+		shown[i].scope = routes->v[i].scope;
+		shown[i].flags = routes->v[i].flags;
+		shown[i].mtu = routes->v[i].mtu;
 		shown[i].device = device_of(links, routes->v[i].index);
 		shown[i].family = routes->v[i].ipv6 ? TYPES__IPFAMILY__v6 : TYPES__IPFAMILY__v4;
 		list[i] = &shown[i];

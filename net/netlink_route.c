@@ -1,6 +1,7 @@
 #include "netlink_address.h"
 #include "netlink_socket.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include <base/auto.h>
@@ -95,6 +96,31 @@ RESULT nl_route_add(const struct nl_route *r)
 				   r->dest[0] ? r->dest : "default",
 				   r->gateway[0] ? r->gateway : "link", r->index)
 			 : e;
+}
+
+RESULT nl_local_route_set(int index, const char *ip, bool present)
+{
+	struct nl_request r;
+	struct nlmsghdr *h = nl_begin(&r, present ? RTM_NEWROUTE : RTM_DELROUTE,
+		(uint16_t)(NLM_F_ACK | (present ? NLM_F_CREATE | NLM_F_REPLACE : 0)));
+	struct rtmsg *m = nl_fixed_part(h, sizeof(*m));
+	struct ip_address a;
+	struct err e;
+
+	TRY(ip_parse(ip, &a));
+	m->rtm_family = (uint8_t)a.family;
+	m->rtm_dst_len = a.prefix;
+	m->rtm_table = RT_TABLE_LOCAL;
+	m->rtm_protocol = RTPROT_KERNEL;
+	m->rtm_scope = RT_SCOPE_HOST;
+	m->rtm_type = RTN_LOCAL;
+	nl_put_address(h, RTA_DST, &a);
+	nl_put_address(h, RTA_PREFSRC, &a);
+	mnl_attr_put_u32(h, RTA_OIF, (uint32_t)index);
+	e = nl_exchange(h, NULL, NULL);
+	if (failed(e) && !present && err_errno() == ESRCH)
+		return OK;
+	return failed(e) ? err_add(e, "local route of %s", ip) : OK;
 }
 
 static void read_address(const struct nlmsghdr *h, uint16_t type, int family, char *to, size_t size)

@@ -12,7 +12,10 @@ static struct err attach_there(const void *arg, void *result, struct netns_fds *
 	size_t known = f->n_nics;
 
 	TRY(network_scan(f));
-	return network_join(f, known, a->limits, fds);
+	TRY(network_join(f, known, a->limits, fds));
+	if (f->forward_ip[0] == '\0')
+		network_forward(f);
+	return OK;
 }
 
 static RESULT attach(struct pod_network *n)
@@ -66,6 +69,11 @@ RESULT pod_network_rescan(struct pod_network *n, size_t *ret_found)
 		TRY(attach(n));
 	*ret_found = n->facts.n_nics - known;
 	return OK;
+}
+
+const char *pod_network_forward_failure(const struct pod_network *n)
+{
+	return n->facts.forward_failure;
 }
 
 void pod_network_nics(const struct pod_network *n, struct vm_config *c)

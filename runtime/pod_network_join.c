@@ -50,6 +50,7 @@ static RESULT open_tap(struct network_nic *nic, size_t number, size_t queues, st
 		TRY(netns_fds_add(fds, fd[i]));
 	TRY(nl_link_by_name(nic->tap, &link));
 	nic->tap_index = link.index;
+	memcpy(nic->tap_mac, link.mac, sizeof(nic->tap_mac));
 	return OK;
 }
 
@@ -102,6 +103,7 @@ RESULT network_join(struct network_facts *f, size_t first, const struct network_
 
 void network_part(const struct network_facts *f)
 {
+	network_forward_end(f);
 	for (size_t i = 0; i < f->n_nics; i++)
 		part(&f->nics[i]);
 }
@@ -115,5 +117,5 @@ RESULT network_part_all(void)
 		TRY(nl_redirect_remove(links.v[i].index));
 		TRY(nl_rate_remove(links.v[i].index));
 	}
-	return OK;
+	return network_forward_clean();
 }

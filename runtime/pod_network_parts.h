@@ -20,7 +20,15 @@ struct network_nic {
 	size_t n_addresses;
 	char tap[NL_NAME_MAX]; /* the interface itself when it is a tap */
 	int tap_index;
+	char tap_mac[NL_MAC_TEXT];
 };
+
+enum {
+	NETWORK_FAILURE_MAX = 160
+};
+/* What a process in the namespace has when it connects to 127.0.0.1 and means the guest
+ * (kubectl port-forward). */
+#define NETWORK_FORWARD_IP "169.254.94.161"
 
 /* Without pointers: a child fills it in memory that it shares with this process. */
 struct network_facts {
@@ -30,6 +38,9 @@ struct network_facts {
 	size_t n_routes;
 	struct nl_neighbour neighbours[NETWORK_NEIGHBOURS_MAX];
 	size_t n_neighbours;
+	size_t forward_nic;			   /* n_nics: no port-forward */
+	char forward_ip[48];			   /* of the guest */
+	char forward_failure[NETWORK_FAILURE_MAX]; /* why there is none; "" */
 };
 
 struct network_limits {
@@ -59,3 +70,10 @@ RESULT network_join(struct network_facts *f, size_t first, const struct network_
 void network_part(const struct network_facts *f);
 /* Whatever of ours is in this namespace. */
 RESULT network_part_all(void);
+
+/* ---- pod_network_forward.c, in the namespace ---- */
+/* For the first interface with an IPv4 address. Never fails: f->forward_failure. */
+void network_forward(struct network_facts *f);
+void network_forward_end(const struct network_facts *f);
+/* Of an owner that was killed. */
+RESULT network_forward_clean(void);

@@ -3,7 +3,7 @@
 #include "pod_network_parts.h"
 
 #include <base/clock.h>
-#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 
 enum {
@@ -79,8 +79,9 @@ static RESULT tell_interface(struct agent_client *a, const struct network_nic *n
 
 static RESULT tell_routes(struct agent_client *a, const struct network_facts *f)
 {
-	Types__Route m[NETWORK_ROUTES_MAX];
-	Types__Route *list[NETWORK_ROUTES_MAX];
+	Types__Route m[NETWORK_ROUTES_MAX + 1];
+	Types__Route *list[NETWORK_ROUTES_MAX + 1];
+	size_t n = f->n_routes;
 
 	for (size_t i = 0; i < f->n_routes; i++) {
 		const struct nl_route *r = &f->routes[i];
@@ -96,29 +97,55 @@ static RESULT tell_routes(struct agent_client *a, const struct network_facts *f)
 		m[i].mtu = r->mtu;
 		list[i] = &m[i];
 	}
-	return f->n_routes > 0 ? agent_update_routes(a, list, f->n_routes) : OK;
+	if (f->forward_ip[0] != '\0') {
+		types__route__init(&m[n]);
+		m[n].dest = pb_text(NETWORK_FORWARD_IP "/32");
+		m[n].device = pb_text(f->nics[f->forward_nic].link.name);
+		m[n].scope = RT_SCOPE_LINK;
+		list[n] = &m[n];
+		n++;
+	}
+	return n > 0 ? agent_update_routes(a, list, n) : OK;
+}
+
+struct told_neighbour {
+	Types__ARPNeighbor m;
+	Types__IPAddress ip;
+};
+
+static Types__ARPNeighbor *fill_neighbour(
+	struct told_neighbour *to, const char *ip, const char *device, const char *mac)
+{
+	types__arpneighbor__init(&to->m);
+	types__ipaddress__init(&to->ip);
+	to->ip.address = pb_text(ip);
+	to->ip.family = family_of(ip);
+	to->m.toipaddress = &to->ip;
+	to->m.device = pb_text(device);
+	to->m.lladdr = pb_text(mac);
+	to->m.state = NUD_PERMANENT;
+	return &to->m;
 }
 
 static RESULT tell_neighbours(struct agent_client *a, const struct network_facts *f)
 {
-	Types__ARPNeighbor m[NETWORK_NEIGHBOURS_MAX];
-	Types__IPAddress ip[NETWORK_NEIGHBOURS_MAX];
-	Types__ARPNeighbor *list[NETWORK_NEIGHBOURS_MAX];
+	struct told_neighbour told[NETWORK_NEIGHBOURS_MAX + 1];
+	Types__ARPNeighbor *list[NETWORK_NEIGHBOURS_MAX + 1];
+	size_t n = 0;
 
-	for (size_t i = 0; i < f->n_neighbours; i++) {
-		const struct nl_neighbour *n = &f->neighbours[i];
+	for (; n < f->n_neighbours; n++) {
+		const struct nl_neighbour *x = &f->neighbours[n];
 
-		types__arpneighbor__init(&m[i]);
-		types__ipaddress__init(&ip[i]);
-		ip[i].address = pb_text(n->ip);
-		ip[i].family = family_of(n->ip);
-		m[i].toipaddress = &ip[i];
-		m[i].device = pb_text(name_of(f, n->index));
-		m[i].lladdr = pb_text(n->mac);
-		m[i].state = NUD_PERMANENT;
-		list[i] = &m[i];
+		list[n] = fill_neighbour(&told[n], x->ip, name_of(f, x->index), x->mac);
 	}
-	return f->n_neighbours > 0 ? agent_add_neighbours(a, list, f->n_neighbours) : OK;
+	if (f->forward_ip[0] != '\0') {
+		const struct network_nic *nic = &f->nics[f->forward_nic];
+
+		list[n] =
+			fill_neighbour(&told[n], NETWORK_FORWARD_IP, nic->link.name, nic->tap_mac);
+		n++;
+	}
+	return n > 0 ? agent_add_neighbours(a, list, n) : OK;
 }
 
 RESULT pod_network_tell(const struct pod_network *n, struct agent_client *a)

@@ -53,6 +53,9 @@ struct nl_route {
 	uint32_t mtu;	  /* 0: the link's */
 };
 RESULT nl_route_add(const struct nl_route *r); /* replaces; already there is fine */
+/* The route by which the kernel takes packets for an IPv4 address of its own: without it they are
+ * routed like those for others. Removing one that is not there is fine, and so is adding again. */
+RESULT nl_local_route_set(int index, const char *ip, bool present);
 struct nl_routes {
 	struct nl_route *v;
 	size_t n;

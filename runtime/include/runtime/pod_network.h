@@ -22,6 +22,9 @@ RESULT pod_network_attach(
 RESULT pod_network_rescan(struct pod_network *n, size_t *ret_found);
 /* Fills c->nics with descriptors of this process; they stay the network's. */
 void pod_network_nics(const struct pod_network *n, struct vm_config *c);
+/* Connections to 127.0.0.1 in the namespace (port-forward) reach the guest's IPv4 address; why
+ * they do not here: a kernel without nftables. "" when they do, or nothing is there. */
+const char *pod_network_forward_failure(const struct pod_network *n);
 /* UpdateInterface, UpdateRoutes, AddARPNeighbors. Pumps. */
 RESULT pod_network_tell(const struct pod_network *n, struct agent_client *a);
 /* Filters and taps; a namespace that is gone is fine. */

@@ -91,6 +91,24 @@ void netns_pair_remove(struct netns_pair *p)
 	*p = (struct netns_pair){ 0 };
 }
 
+static struct err make_tcp(const void *arg, void *result, struct netns_fds *fds)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)arg;
+	(void)result;
+	return fd < 0 ? err_new(ERR_SYS, "socket") : netns_fds_add(fds, fd);
+}
+
+int netns_tcp(const char *path)
+{
+	struct netns_job job = { .path = path, .fn = make_tcp };
+	struct netns_fds fds = { 0 };
+
+	assert_ok(netns_run(&job, NULL, &fds));
+	return fds.fd[0];
+}
+
 static struct err make_socket(const void *arg, void *result, struct netns_fds *fds)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -113,13 +131,13 @@ int netns_udp(const char *path, const char *address, uint16_t port)
 	return fds.fd[0];
 }
 
-static bool is_udp(const struct tap_frame *f)
+static bool is_ip(const struct tap_frame *f, uint8_t protocol)
 {
 	return f->n >= VNET + ETH + IP + UDP && f->bytes[VNET + 12] == 0x08 &&
-	       f->bytes[VNET + 13] == 0 && f->bytes[VNET + ETH + 9] == IPPROTO_UDP;
+	       f->bytes[VNET + 13] == 0 && f->bytes[VNET + ETH + 9] == protocol;
 }
 
-static bool read_udp(int fd, int ms, struct tap_frame *f)
+static bool read_ip(int fd, int ms, uint8_t protocol, struct tap_frame *f)
 {
 	uint64_t end = clock_monotonic_ms() + (uint64_t)ms;
 
@@ -131,7 +149,7 @@ static bool read_udp(int fd, int ms, struct tap_frame *f)
 			continue;
 		n = read(fd, f->bytes, sizeof(f->bytes));
 		f->n = n > 0 ? (size_t)n : 0;
-		if (is_udp(f))
+		if (is_ip(f, protocol))
 			return true;
 	}
 	return false;
@@ -139,7 +157,7 @@ static bool read_udp(int fd, int ms, struct tap_frame *f)
 
 void tap_read_udp(int fd, struct tap_frame *f)
 {
-	if (!read_udp(fd, WAIT_MS, f))
+	if (!read_ip(fd, WAIT_MS, IPPROTO_UDP, f))
 		fail_msg("no frame came");
 }
 
@@ -151,6 +169,45 @@ static void exchange(uint8_t *a, uint8_t *b, size_t n)
 		a[i] = b[i];
 		b[i] = t;
 	}
+}
+
+/* RFC 9293, 3.1: over the pseudo header and the segment. */
+static void put_checksum(const uint8_t *ip, uint8_t *tcp, size_t n)
+{
+	uint32_t sum = IPPROTO_TCP + (uint32_t)n;
+
+	tcp[16] = tcp[17] = 0;
+	for (size_t i = 12; i < IP; i += 2)
+		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+	for (size_t i = 0; i < n; i++)
+		sum += i % 2 ? tcp[i] : (uint32_t)tcp[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	tcp[16] = (uint8_t)(~sum >> 8);
+	tcp[17] = (uint8_t)~sum;
+}
+
+void tap_refuse_tcp(int fd, struct tap_frame *f)
+{
+	uint8_t *eth = f->bytes + VNET, *ip = eth + ETH, *tcp = ip + IP;
+
+	if (!read_ip(fd, WAIT_MS, IPPROTO_TCP, f))
+		fail_msg("no connection came");
+	struct tap_frame answer = *f;
+	eth = answer.bytes + VNET;
+	ip = eth + ETH;
+	tcp = ip + IP;
+	memset(answer.bytes, 0, VNET);
+	exchange(eth, eth + 6, 6);
+	exchange(ip + 12, ip + 16, 4);
+	exchange(tcp, tcp + 2, 2);
+	exchange(tcp + 4, tcp + 8, 4);
+	for (int i = 11; i >= 8 && ++tcp[i] == 0; i--) /* acknowledges the SYN */
+		;
+	memset(tcp + 4, 0, 4);
+	tcp[13] = 0x14; /* RST, ACK */
+	put_checksum(ip, tcp, answer.n - VNET - ETH - IP);
+	assert_int_equal(write(fd, answer.bytes, answer.n), answer.n);
 }
 
 void tap_echo(int fd, struct tap_frame *f)
@@ -169,6 +226,6 @@ void tap_quiet(int fd, int ms)
 {
 	struct tap_frame f;
 
-	if (read_udp(fd, ms, &f))
+	if (read_ip(fd, ms, IPPROTO_UDP, &f))
 		fail_msg("a frame came");
 }

@@ -21,13 +21,17 @@ struct buf netns_says(const char *name, const char *const *argv);
 /* A socket of that namespace, bound to address:port. */
 int netns_udp(const char *path, const char *address, uint16_t port);
 
+int netns_tcp(const char *path); /* non-blocking */
+
 /* A frame that a machine would get, from a tap with virtio-net headers: the next UDP one within
  * five seconds, else the test fails. */
 struct tap_frame {
-	uint8_t bytes[2048];
+	uint8_t bytes[2048]; /* from 10 on: Ethernet */
 	size_t n;
 };
 void tap_read_udp(int fd, struct tap_frame *f);
+/* The next SYN, which is answered as a closed port does. */
+void tap_refuse_tcp(int fd, struct tap_frame *f);
 /* Sends it back: addresses and ports change places. */
 void tap_echo(int fd, struct tap_frame *f);
 /* Nothing but noise (IPv6 discovery) comes within the time. */

@@ -2,7 +2,9 @@
 #include "netns_peers.h"
 #include "pod_network_parts.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -268,6 +270,50 @@ static void test_existing_tap(void **state)
 	assert_true(shows(show_links, "mytap"));
 }
 
+/* What kubectl port-forward makes an engine do: 127.0.0.1 in the namespace is the guest. */
+static void test_forward(void **state)
+{
+	(void)state;
+	static const uint8_t guest[] = { 10, 88, 0, 5 }, from[] = { 169, 254, 94, 161 };
+	static const uint8_t mac[] = { 2, 0, 0, 0x88, 0, 5 };
+	static const char *const local[] = { "ip", "route", "show", "table", "local", NULL };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(8080) };
+	AUTO(pod_network_freep) struct pod_network *n = NULL;
+	AUTO(auto_close) int fd = netns_tcp(pair.pod_path);
+	struct runtime_config c = config();
+	struct vm_config vm = { 0 };
+	struct tap_frame f;
+
+	assert_ok(pod_network_attach(pair.pod_path, &c, &n));
+	if (pod_network_forward_failure(n)[0] != '\0') {
+		print_message("%s\n", pod_network_forward_failure(n));
+		skip();
+	}
+	pod_network_nics(n, &vm);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), -1);
+	assert_int_equal(errno, EINPROGRESS);
+	tap_refuse_tcp(vm.nics[0].fds[0], &f);
+	assert_memory_equal(f.bytes + 10, mac, sizeof(mac));
+	assert_memory_equal(f.bytes + 10 + 14 + 12, from, sizeof(from));
+	assert_memory_equal(f.bytes + 10 + 14 + 16, guest, sizeof(guest));
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	int error = 0;
+	socklen_t size = sizeof(error);
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+	assert_int_equal(error, ECONNREFUSED);
+	/* Everything else still goes to the network. */
+	check_traffic(vm.nics[0].fds[0], "10.88.0.1", "10.88.0.5");
+	assert_false(shows(local, "local 10.88.0.5"));
+	pod_network_detach(n);
+	assert_true(shows(local, "local 10.88.0.5"));
+	kill_owner();
+	assert_false(shows(local, "local 10.88.0.5"));
+	assert_ok(pod_network_clean(pair.pod_path));
+	assert_true(shows(local, "local 10.88.0.5"));
+}
+
 static void test_queues_and_rates(void **state)
 {
 	(void)state;
@@ -382,6 +428,7 @@ int main(void)
 		IN_PAIR(test_macvlan),
 		IN_PAIR(test_ipvlan),
 		IN_PAIR(test_existing_tap),
+		IN_PAIR(test_forward),
 		IN_PAIR(test_queues_and_rates),
 		IN_PAIR(test_too_many),
 		cmocka_unit_test(test_none),
