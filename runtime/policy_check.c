@@ -6,7 +6,7 @@
 
 enum field_class {
 	USED,	   /* it is in the manifest, or has no effect on what may run */
-	NO_EFFECT, /* it protects, but is enforced by the host: it counts for nothing here */
+	NO_EFFECT, /* it protects, but the host may leave it out unseen */
 	REFUSED	   /* no manifest can allow it */
 };
 
@@ -173,7 +173,7 @@ static RESULT check_field(
 			"%s%s: %s%s: a guest of its own cannot have it, and no manifest allows it",
 			what, who, p->prefix, name);
 	return policy_note(p->work,
-		"%s%s: %s%s is for the host's kernel to enforce: in a guest it protects nothing",
+		"%s%s: %s%s is up to the host, which may leave it out: count on nothing of it",
 		what, who, p->prefix, name);
 }
 

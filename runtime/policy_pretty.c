@@ -1,17 +1,25 @@
 #include "policy_pretty.h"
 
 enum {
-	STEP = 2
+	STEP = 2,
+	FLAT_MAX = 80 /* characters of an object's values in one line */
 };
 
 static void put(const struct json *j, unsigned indent, struct buf *out);
 
+/* Lists always, small objects. */
 static bool is_flat(const struct json *j)
 {
-	for (size_t i = 0; i < json_count(j); i++)
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_count(j); i++) {
+		const char *text = json_string(json_at(j, i));
+
 		if (json_count(json_at(j, i)) > 0)
 			return false;
-	return json_type(j) == JSON_ARRAY || json_count(j) == 0;
+		n += text ? strlen(text) + 8 : 8;
+	}
+	return json_type(j) == JSON_ARRAY || n <= FLAT_MAX;
 }
 
 static void put_name(const struct json *j, size_t i, struct buf *out)
@@ -40,13 +48,16 @@ static void put_lines(const struct json *j, unsigned indent, struct buf *out)
 
 static void put_line(const struct json *j, struct buf *out)
 {
-	buf_puts(out, "[");
+	bool object = json_type(j) == JSON_OBJECT;
+
+	buf_puts(out, object ? "{" : "[");
 	for (size_t i = 0; i < json_count(j); i++) {
 		if (i > 0)
 			buf_puts(out, ", ");
+		put_name(j, i, out);
 		json_print(json_at(j, i), out);
 	}
-	buf_puts(out, "]");
+	buf_puts(out, object ? "}" : "]");
 }
 
 static void put(const struct json *j, unsigned indent, struct buf *out)
