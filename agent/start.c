@@ -1,9 +1,7 @@
 #include "start.h"
 
 #include "api.h"
-#include "cgroup.h"
 #include "hub.h"
-#include "oom.h"
 #include "storage.h"
 
 #include <base/file.h>
@@ -26,7 +24,6 @@ RESULT agent_init(struct agent *a, const struct settings *set)
 	TRY(dir_make(containers, 0700));
 	TRY(loop_new(&a->loop));
 	TRY(reaper_new(a->loop, &a->reaper));
-	TRY(oom_new(a, &a->oom));
 	return api_server_new(a, &a->server);
 }
 
@@ -74,8 +71,6 @@ void agent_done(struct agent *a)
 	while (a->containers)
 		end_container(a->containers);
 	storage_sandbox_remove(a);
-	oom_freep(&a->oom);
-	cgroup_remove_all(a);
 	ttrpc_server_free(a->server);
 	reaper_freep(&a->reaper);
 	loop_free(a->loop);

@@ -186,6 +186,12 @@ static void on_share_end(void *arg, int fd, unsigned events)
 	on_end(m, &m->vm.share, &m->share_source, "virtiofsd");
 }
 
+void machine_settle(struct machine *m)
+{
+	if (m->qemu_source)
+		on_qemu_end(m, -1, 0);
+}
+
 RESULT machine_watch(struct machine *m)
 {
 	struct loop *l = m->config.loop;

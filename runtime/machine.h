@@ -43,6 +43,8 @@ void machine_init(struct machine *m);
 RESULT machine_open_logs(struct machine *m, const struct machine_config *c);
 /* After machine_open_logs() and vm_start() into m->vm. */
 RESULT machine_watch(struct machine *m);
+/* Looks whether a program ended, without waiting for the loop to say so. */
+void machine_settle(struct machine *m);
 /* Ends what still runs. */
 void machine_done(struct machine *m);
 

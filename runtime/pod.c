@@ -1,6 +1,7 @@
 #include "runtime/pod.h"
 
 #include "pod_dir.h"
+#include "pod_mounts.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -187,7 +188,9 @@ void pod_remove(struct pod *p)
 			pod_process_kill(&v[i], SIGKILL);
 	}
 	pod_kill_users(p->dir);
-	err_ignore(dir_remove_tree(p->dir)); /* what stays is for the next command's reaper */
+	/* What stays is for the next command's reaper; what is mounted is never removed. */
+	if (!failed(pod_unmount_below(p->dir)))
+		err_ignore(dir_remove_tree(p->dir));
 }
 
 void pod_done(struct pod *p)

@@ -1,4 +1,5 @@
 #include "pod_dir.h"
+#include "pod_mounts.h"
 #include "runtime/pod.h"
 
 #include <dirent.h>
@@ -141,7 +142,7 @@ static bool reap_hidden(const char *pods, const char *name)
 	if (failed(path_join(pods, name, &dir)))
 		return false;
 	pod_kill_users(dir);
-	return !failed(dir_remove_tree(dir));
+	return !failed(pod_unmount_below(dir)) && !failed(dir_remove_tree(dir));
 }
 
 static bool owner_lives(const struct pod_state *s)

@@ -5,7 +5,8 @@
 enum {
 	STATE_VERSION = 1,
 	ID_MAX = 64,
-	IMAGE_MAX = 1024
+	IMAGE_MAX = 1024,
+	PATH_LIMIT = 4096
 };
 
 static const struct json_field process_fields[] = {
@@ -31,6 +32,8 @@ static const struct json_field state_fields[] = {
 	JSON_FIELD(struct pod_state, created, FIELD_U64, FIELD_REQUIRED, INT64_MAX),
 	JSON_FIELD_SUB(
 		struct pod_state, owner, "owner", FIELD_OBJECT, FIELD_REQUIRED, 0, &process_table),
+	JSON_FIELD(struct pod_state, netns, FIELD_STR, 0, PATH_LIMIT),
+	JSON_FIELD(struct pod_state, files, FIELD_STRV, 0, POD_FILES_MAX),
 	JSON_FIELD_SUB(struct pod_state, processes, "processes", FIELD_LIST, FIELD_REQUIRED,
 		POD_PROCESSES_MAX, &process_table),
 };
@@ -90,6 +93,15 @@ static void print_process(struct json_writer *w, const struct pod_process *p)
 	jw_object_end(w);
 }
 
+static void print_files(struct json_writer *w, const struct strv *files)
+{
+	jw_key(w, "files");
+	jw_array(w);
+	for (size_t i = 0; i < files->n; i++)
+		jw_str(w, files->v[i]);
+	jw_array_end(w);
+}
+
 RESULT pod_state_print(const struct pod_state *s, struct buf *out)
 {
 	const struct pod_process *p = s->processes.items;
@@ -106,6 +118,10 @@ RESULT pod_state_print(const struct pod_state *s, struct buf *out)
 	jw_ku64(&w, "created", s->created);
 	jw_key(&w, "owner");
 	print_process(&w, &s->owner);
+	if (s->netns)
+		jw_kstr(&w, "netns", s->netns);
+	if (s->files.n > 0)
+		print_files(&w, &s->files);
 	jw_key(&w, "processes");
 	jw_array(&w);
 	for (size_t i = 0; i < s->processes.n; i++)
@@ -134,19 +150,25 @@ RESULT pod_state_add_process(struct pod_state *s, const char *name, pid_t pid)
 	return OK;
 }
 
+static bool is_name_character(char c, bool first)
+{
+	bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+	return plain || (!first && (c == '-' || c == '.' || c == '_'));
+}
+
 RESULT pod_name_check(const char *name)
 {
-	size_t n = strlen(name);
+	size_t n = strnlen(name, POD_NAME_MAX + 1);
 
-	for (size_t i = 0; i < n; i++) {
-		char c = name[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-
-		if (!plain && (c != '-' || i == 0))
-			return err_new(ERR_USAGE,
-				"pod name '%s': small letters, digits and '-' inside", name);
-	}
 	if (n == 0 || n > POD_NAME_MAX)
-		return err_new(ERR_USAGE, "pod name '%s': 1 to %d characters", name, POD_NAME_MAX);
+		return err_new(ERR_USAGE, "pod name '%.*s': 1 to %d characters", POD_NAME_MAX, name,
+			POD_NAME_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_name_character(name[i], i == 0))
+			return err_new(ERR_USAGE,
+				"pod name '%s': letters and digits, inside also '-', '.' and '_'",
+				name);
+	}
 	return OK;
 }

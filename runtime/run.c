@@ -38,7 +38,7 @@ void session_done(struct session *s)
 	if (s->pod.dir)
 		pod_remove(&s->pod);
 	pod_done(&s->pod);
-	free(s->append);
+	launch_files_done(&s->files);
 	loop_freep(&s->loop);
 }
 
@@ -51,7 +51,7 @@ void run_result_done(struct run_result *r)
 
 static RESULT launch(struct session *s, uint32_t *ret_cid)
 {
-	AUTO(session_launch_done) struct vm_launch l = { 0 };
+	struct vm_launch l = { 0 };
 
 	TRY(session_prepare(s, &l));
 	TRY(session_open_logs(s));

@@ -1,6 +1,7 @@
 /* One run of a pod: what its steps and its callbacks share. */
 #pragma once
 
+#include "launch.h"
 #include "machine.h"
 #include "runtime/agent_client.h"
 #include "runtime/pod.h"
@@ -14,7 +15,7 @@ struct session {
 	struct timeline *timeline; /* in the result */
 	struct loop *loop;
 	struct pod pod;
-	char *append; /* with the digest of initdata, where a platform binds it so; else NULL */
+	struct launch_files files;
 	struct machine machine;
 	struct agent_client *agent;
 	struct ttrpc_proxy *proxy;
@@ -31,7 +32,6 @@ void session_done(struct session *s);
 
 /* session_files.c: directory, initdata image, firmware variables. */
 RESULT session_prepare(struct session *s, struct vm_launch *ret_launch);
-void session_launch_done(struct vm_launch *l);
 RESULT session_save(struct session *s);
 
 /* session_events.c: what the machine says meanwhile. */

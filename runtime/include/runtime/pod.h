@@ -15,8 +15,9 @@
 #define POD_LOG	      "log.jsonl"
 
 enum {
-	POD_NAME_MAX = 32,
+	POD_NAME_MAX = 76,
 	POD_PROCESSES_MAX = 8,
+	POD_FILES_MAX = 64,
 	POD_STATE_MAX = 64 * 1024
 };
 
@@ -35,6 +36,8 @@ struct pod_state {
 	char *container;
 	uint64_t created; /* seconds since 1970 */
 	struct pod_process owner;
+	char *netns;		    /* path of the network namespace with our taps; NULL: none */
+	struct strv files;	    /* outside of the pod's directory, to be removed with it */
 	struct json_list processes; /* struct pod_process */
 };
 /* ERR_FORMAT on anything that pod_state_print() does not write. */
@@ -43,7 +46,7 @@ RESULT pod_state_print(const struct pod_state *s, struct buf *out);
 void pod_state_done(struct pod_state *s);
 RESULT pod_state_add_process(struct pod_state *s, const char *name, pid_t pid);
 
-/* [a-z0-9][a-z0-9-]*, at most POD_NAME_MAX; ERR_USAGE. */
+/* [A-Za-z0-9][A-Za-z0-9._-]*, at most POD_NAME_MAX, as engines name theirs; ERR_USAGE. */
 RESULT pod_name_check(const char *name);
 
 /* Start time of a process; ERR_NOT_FOUND when there is none of that number. */
@@ -64,7 +67,7 @@ RESULT pod_create(const char *run_dir, const char *name, struct pod *ret_pod);
 /* Writes state.json. */
 RESULT pod_save(const struct pod *p);
 RESULT pod_load(const char *run_dir, const char *id, struct pod *ret_pod);
-/* Kills the processes and removes the directory. */
+/* Kills the processes, takes away what is mounted below the directory and removes it. */
 void pod_remove(struct pod *p);
 void pod_done(struct pod *p);
 

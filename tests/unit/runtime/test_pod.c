@@ -86,10 +86,16 @@ static void test_names(void **state)
 		{ ".new.1.2", false },
 		{ "..", false },
 		{ "a/b", false },
-		{ "A", false },
-		{ "a_b", false },
-		{ "abcdefghijklmnopqrstuvwxyz012345", true },
-		{ "abcdefghijklmnopqrstuvwxyz0123456", false },
+		{ "A", true },
+		{ "a_b.c", true },
+		{ "_a", false },
+		{ "a b", false },
+		{ "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		  "0123456789ab",
+			true },
+		{ "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		  "0123456789abc",
+			false },
 	};
 
 	(void)state;
@@ -149,7 +155,7 @@ static void test_create_load_list(void **state)
 	assert_ok(pod_create(run, NULL, &b));
 	assert_err(pod_create(run, "b-pod", &again), ERR_STATE);
 	assert_err_text("'b-pod' runs already");
-	assert_err(pod_create(run, "B", &again), ERR_USAGE);
+	assert_err(pod_create(run, "-B", &again), ERR_USAGE);
 	assert_ok(pod_list(run, &ids));
 	assert_int_equal(ids.n, 2);
 	assert_ok(pod_load(run, "b-pod", &again));

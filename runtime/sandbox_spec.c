@@ -1,0 +1,137 @@
+#include "sandbox_spec.h"
+
+#include "message.h"
+
+#include <net/pb.h>
+
+#define PKG_OCI "io.katacontainers.pkg.oci."
+
+static void drop_hooks(Oci__Hook ***list, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++)
+		pb_free(&(*list)[i]->base);
+	free(*list);
+	*list = NULL;
+	*n = 0;
+}
+
+/* Hooks of the host have run on the host; only startContainer runs in the container. */
+static void amend_hooks(Oci__Hooks *h)
+{
+	drop_hooks(&h->prestart, &h->n_prestart);
+	drop_hooks(&h->poststart, &h->n_poststart);
+	drop_hooks(&h->poststop, &h->n_poststop);
+	drop_hooks(&h->createruntime, &h->n_createruntime);
+	drop_hooks(&h->createcontainer, &h->n_createcontainer);
+}
+
+/* The guest has one PID, network and time namespace of its own making; paths are the host's. */
+static RESULT amend_namespaces(Oci__Linux *l, bool *ret_pidns)
+{
+	static const char *const gone[] = { "pid", "network", "time" };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n_namespaces; i++) {
+		Oci__LinuxNamespace *ns = l->namespaces[i];
+		bool drop = false;
+
+		if (str_equal(ns->type, "pid") && ns->path[0])
+			*ret_pidns = true;
+		for (size_t g = 0; g < ARRAY_LEN(gone); g++)
+			drop = drop || str_equal(ns->type, gone[g]);
+		if (drop)
+			pb_free(&ns->base);
+		else
+			l->namespaces[kept++] = ns;
+	}
+	l->n_namespaces = kept;
+	for (size_t i = 0; i < kept; i++)
+		TRY(message_set(&l->namespaces[i]->path, NULL));
+	return OK;
+}
+
+/* What a privileged container has; other rules name devices of the host by number. */
+static bool allows_all(const Oci__LinuxDeviceCgroup *d)
+{
+	return d->allow && (!d->type[0] || str_equal(d->type, "a")) && d->major <= 0 &&
+	       d->minor <= 0;
+}
+
+void spec_amend_resources(Oci__LinuxResources *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n_devices; i++) {
+		if (allows_all(r->devices[i]))
+			r->devices[kept++] = r->devices[i];
+		else
+			pb_free(&r->devices[i]->base);
+	}
+	r->n_devices = kept;
+	MESSAGE_DROP(r->blockio);
+	MESSAGE_DROP(r->network);
+	if (r->cpu) {
+		/* Sets of the host's processors and memory nodes. */
+		err_ignore(message_set(&r->cpu->cpus, NULL));
+		err_ignore(message_set(&r->cpu->mems, NULL));
+	}
+}
+
+static RESULT amend_linux(Oci__Linux *l, bool *ret_pidns)
+{
+	TRY(amend_namespaces(l, ret_pidns));
+	if (l->resources)
+		spec_amend_resources(l->resources);
+	MESSAGE_DROP(l->intelrdt);
+	return message_set(&l->mountlabel, NULL);
+}
+
+RESULT spec_amend_process(Oci__Process *p)
+{
+	TRY(message_set(&p->apparmorprofile, NULL));
+	return message_set(&p->selinuxlabel, NULL);
+}
+
+static RESULT amend_annotations(const struct spec_amend *how, Oci__Spec *spec)
+{
+	static const char *const types[] = {
+		[OCI_SINGLE] = "single_container",
+		[OCI_SANDBOX] = "pod_sandbox",
+		[OCI_CONTAINER] = "pod_container",
+	};
+
+	message_drop_annotation(spec, ANNOTATION_INITDATA);
+	TRY(message_set_annotation(spec, PKG_OCI "bundle_path", how->bundle));
+	return message_set_annotation(spec, PKG_OCI "container_type", types[how->role]);
+}
+
+RESULT spec_amend(const struct spec_amend *how, Oci__Spec *spec, bool *ret_pidns)
+{
+	*ret_pidns = false;
+	if (!spec->process)
+		return err_new(ERR_FORMAT, "config.json: process: is not there");
+	if (!spec->root)
+		return err_new(ERR_FORMAT, "config.json: root: is not there");
+	TRY(message_set(&spec->root->path, how->root));
+	TRY(spec_amend_process(spec->process));
+	spec->process->terminal = how->terminal;
+	if (spec->hooks)
+		amend_hooks(spec->hooks);
+	if (spec->linux_)
+		TRY(amend_linux(spec->linux_, ret_pidns));
+	return amend_annotations(how, spec);
+}
+
+const char *spec_image(const Oci__Spec *spec, enum oci_role role)
+{
+	static const char *const names[] = { "io.kubernetes.cri.image-name",
+		"io.kubernetes.cri-o.ImageName" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *image = oci_annotation(spec, names[i]);
+
+		if (image && image[0])
+			return image;
+	}
+	return role == OCI_SANDBOX ? "pause" : NULL; /* the guest has that one */
+}
