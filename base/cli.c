@@ -30,6 +30,14 @@ static const struct cli_command *command_of(const struct parse *p)
 	return p->path.v[p->path.n - 1];
 }
 
+/* Where the options of the command fall. */
+static uint8_t *room_of(struct parse *p)
+{
+	const struct cli_command *c = command_of(p);
+
+	return c->globals ? c->globals : p->options;
+}
+
 static const struct cli_option *find(const struct cli_command *c, const char *name, size_t n)
 {
 	for (const struct cli_option *o = c->options; o && o->name; o++)
@@ -61,7 +69,7 @@ static bool is_choice(const char *choices, const char *word)
 
 static RESULT store(struct parse *p, const struct cli_option *o, char *value)
 {
-	uint8_t *to = p->options + o->offset;
+	uint8_t *to = room_of(p) + o->offset;
 	uint64_t number;
 
 	switch (o->kind) {
@@ -91,7 +99,7 @@ static RESULT set(struct parse *p, const struct cli_option *o, char *value)
 	size_t index = (size_t)(o - command_of(p)->options);
 	struct err e;
 
-	if (o->kind != CLI_LIST && index < 64 && (p->seen >> index & 1))
+	if (o->kind != CLI_LIST && index < 64 && (p->seen >> index & 1) && !p->path.v[0]->globals)
 		return err_new(ERR_USAGE, "--%s is given twice", o->name);
 	if (index < 64)
 		p->seen |= UINT64_C(1) << index;
@@ -172,22 +180,29 @@ static RESULT take_word(struct parse *p, char *word)
 	sub = subcommand(c, word);
 	if (!sub || p->path.n == CLI_DEPTH_MAX)
 		return err_new(ERR_USAGE, "unknown command '%.64s'", word);
-	if (p->seen)
+	if (p->seen && !c->globals)
 		return err_new(ERR_USAGE, "options of '%s' stand before '%s'", c->name, word);
+	p->seen = 0;
 	p->path.v[p->path.n++] = sub;
+	return OK;
+}
+
+static RESULT take_rest(struct parse *p)
+{
+	for (; p->n > 0; p->n--)
+		p->args.v[p->args.n++] = *p->v++;
 	return OK;
 }
 
 static RESULT take_all(struct parse *p)
 {
 	while (p->n > 0) {
+		if (p->args.n > 0 && command_of(p)->in_order)
+			return take_rest(p);
 		char *word = *p->v++;
 		p->n--;
-		if (str_equal(word, "--")) {
-			for (; p->n > 0; p->n--)
-				p->args.v[p->args.n++] = *p->v++;
-			return OK;
-		}
+		if (str_equal(word, "--"))
+			return take_rest(p);
 		if (word[0] == '-' && word[1] != '\0')
 			TRY(take_option(p, word));
 		else
@@ -272,6 +287,8 @@ static int report(const struct parse *p, struct err e)
 	AUTO(buf_done) struct buf out = BUF_INIT(HELP_MAX);
 	bool json = wants_json(p);
 
+	if (p->path.v[0]->failed)
+		return p->path.v[0]->failed(command_of(p), e);
 	if (json) {
 		write_json_failure(e, &out);
 	} else {

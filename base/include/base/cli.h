@@ -45,6 +45,14 @@ struct cli_command {
 	RESULT (*run)(const void *options, const struct cli_args *args, int *ret_exit);
 	const struct cli_command *const *commands; /* ended by NULL; instead of run */
 	const char *notes; /* paragraphs after the options in --help: examples, exit codes */
+
+	/* For programs whose command line others have fixed; 0 elsewhere. */
+	void *globals; /* of the root: what its options fill; they stand before the command, may be
+			  given again (the last holds), and live on while the command runs */
+	bool in_order; /* the first operand ends the options */
+	/* Of the root: reports a failure of `command` instead of stderr; returns the exit status.
+	 */
+	int (*failed)(const struct cli_command *command, struct err e);
 };
 
 /*
