@@ -54,10 +54,14 @@ struct container {
 	const struct manifest_container *rule; /* NULL: a placeholder, or the open world */
 	struct task *tasks;		       /* the first process is last */
 	struct plan plan;
-	char *dir;	       /* <run>/sealpod/containers/<id>: config.json, pid, log */
-	char *bundle;	       /* <run>/kata-containers/<id>: what the image service fills */
-	char *rootfs;	       /* <bundle>/rootfs, or in the open world where the request has it */
-	bool open;	       /* made in the open world: no rule */
+	char *dir;    /* <run>/sealpod/containers/<id>: config.json, pid, log */
+	char *bundle; /* <run>/kata-containers/<id>: what the image service fills */
+	char *rootfs; /* <bundle>/rootfs, or in the open world where the request has it */
+	bool open;    /* made in the open world: no rule */
+	bool paused;
+	int oom_watch;	       /* of memory.events; 0: none */
+	uint64_t oom_kills;    /* reported already */
+	char *termination_log; /* the guest's file behind the container's, or NULL */
 	bool shares_pids;      /* its first process is not PID 1 of a namespace */
 	bool pulled;	       /* so the bundle is ours to remove */
 	int rootfs_fd;	       /* -1 before the pull */
@@ -90,6 +94,10 @@ struct effects {
 	RESULT (*pid_namespace)(struct agent *a);
 	RESULT (*sysctl_set)(struct agent *a, const char *name, const char *value);
 	RESULT (*module_load)(const Agent__KernelModule *module);
+	RESULT (*filter_get)(bool ipv6, struct buf *rules);
+	RESULT (*filter_set)(bool ipv6, struct bytes rules, struct buf *out);
+	RESULT (*swap_on)(const char *path);
+	RESULT (*memory_probe)(uint64_t address);
 };
 extern const struct effects effects_real;
 
@@ -97,11 +105,13 @@ struct settings {
 	const char *run_dir;	    /* "/run" */
 	const char *crun;	    /* "/usr/bin/crun" */
 	const char *cgroup_manager; /* "cgroupfs", or "disabled" on a host without cgroup v2 */
+	const char *cgroup_dir;	    /* where the containers' cgroups are */
 	const char *cdh_address;    /* "unix:///run/confidential-containers/cdh.sock" */
 	bool init;		    /* PID 1 of a guest */
 };
 
 struct hub; /* hub.h */
+struct oom; /* oom.h */
 
 struct agent {
 	struct loop *loop;
@@ -110,6 +120,7 @@ struct agent {
 	struct settings set;
 	const struct effects *effects;
 	struct hub *hub;
+	struct oom *oom;
 	/* No TEE, no manifest, and asked for at the start: containers as the host wants them. */
 	bool open_world;
 	bool has_manifest;
@@ -132,6 +143,7 @@ struct agent {
 	struct storage *storages;
 	size_t n_storages;
 	struct storage_op *storage_ops;
+	uint64_t n_scrapes;  /* of metrics */
 	unsigned n_consoles; /* made so far, for their names */
 	bool stopping;
 };
@@ -157,6 +169,8 @@ void task_free(struct task *t);
 RESULT task_started(struct task *t, const char *pid_file);
 void task_ended(void *task, int status);
 RESULT task_signal(struct task *t, uint32_t signo);
+/* Signals a container by its first process; SIGKILL is for all of its processes. */
+RESULT task_signal_container(struct task *t, uint32_t signo);
 void task_wait(struct task *t, struct ttrpc_call *call);
 
 /* ---- stdio.c ---- */

@@ -1,6 +1,8 @@
 #include "api.h"
 
+#include "cgroup.h"
 #include "hub.h"
+#include "oom.h"
 #include "requests.h"
 #include "storage_op.h"
 
@@ -15,7 +17,7 @@
 	X(AGENT, DestroySandbox, sandbox_destroy)                                                  \
 	X(AGENT, CreateContainer, lifecycle_create)                                                \
 	X(AGENT, StartContainer, lifecycle_start)                                                  \
-	X(AGENT, RemoveContainer, lifecycle_remove)                                                \
+	X(AGENT, RemoveContainer, remove_container)                                                \
 	X(AGENT, ExecProcess, exec_process)                                                        \
 	X(AGENT, SignalProcess, tasks_signal)                                                      \
 	X(AGENT, WaitProcess, tasks_wait)                                                          \
@@ -25,7 +27,20 @@
 	X(AGENT, CloseStdin, tasks_close_stdin)                                                    \
 	X(AGENT, TtyWinResize, tasks_resize)                                                       \
 	X(AGENT, StatsContainer, stats_container)                                                  \
-	X(AGENT, UpdateContainer, stats_update)                                                    \
+	X(AGENT, UpdateContainer, update_container)                                                \
+	X(AGENT, PauseContainer, freeze_pause)                                                     \
+	X(AGENT, ResumeContainer, freeze_resume)                                                   \
+	X(AGENT, GetOOMEvent, oom_event)                                                           \
+	X(AGENT, GetDiagnosticData, diagnostics_get)                                               \
+	X(AGENT, GetMetrics, metrics_get)                                                          \
+	X(AGENT, GetIPTables, iptables_get)                                                        \
+	X(AGENT, SetIPTables, iptables_set)                                                        \
+	X(AGENT, AddSwap, memory_add_swap)                                                         \
+	X(AGENT, AddSwapPath, memory_add_swap_path)                                                \
+	X(AGENT, MemHotplugByProbe, memory_probe)                                                  \
+	X(AGENT, MemAgentMemcgSet, refuse_mem_agent)                                               \
+	X(AGENT, MemAgentCompactSet, refuse_mem_agent)                                             \
+	X(AGENT, SetPolicy, refuse_policy)                                                         \
 	X(AGENT, UpdateInterface, network_interface)                                               \
 	X(AGENT, UpdateRoutes, network_routes)                                                     \
 	X(AGENT, ListInterfaces, network_list_interfaces)                                          \
@@ -73,6 +88,10 @@ const struct effects effects_real = {
 	.pid_namespace = effect_pid_namespace,
 	.sysctl_set = effect_sysctl,
 	.module_load = effect_module,
+	.filter_get = effect_filter_get,
+	.filter_set = effect_filter_set,
+	.swap_on = effect_swap,
+	.memory_probe = effect_memory_probe,
 };
 
 RESULT api_server_new(struct agent *a, struct ttrpc_server **ret_server)

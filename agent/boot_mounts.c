@@ -67,7 +67,8 @@ RESULT boot_mount_configfs(void)
 /* Every controller for the containers' cgroups. */
 static RESULT enable_controllers(void)
 {
-	static const char *const wanted[] = { "+cpu", "+cpuset", "+io", "+memory", "+pids" };
+	static const char *const wanted[] = { "+cpu", "+cpuset", "+io", "+memory", "+pids",
+		"+hugetlb" };
 
 	TRY(dir_make("/sys/fs/cgroup/sealpod", 0755));
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {

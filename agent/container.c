@@ -1,4 +1,5 @@
-#include "agent.h"
+#include "cgroup.h"
+#include "oom.h"
 #include "reply.h"
 #include "storage.h"
 
@@ -95,8 +96,10 @@ static void remove_files(const struct container *c)
 void container_free(struct container *c)
 {
 	unlink_container(c);
+	oom_forget(c);
 	while (c->tasks)
 		task_free(c->tasks);
+	cgroup_remove(c);
 	if (c->rootfs_fd >= 0)
 		(void)close(c->rootfs_fd);
 	storage_container_remove(c);
@@ -107,6 +110,7 @@ void container_free(struct container *c)
 	free(c->dir);
 	free(c->bundle);
 	free(c->rootfs);
+	free(c->termination_log);
 	free(c);
 }
 

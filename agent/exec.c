@@ -111,6 +111,8 @@ static RESULT check_request(
 		return err_new(ERR_UNSUPPORTED, "ports for standard streams");
 	if (c->sandbox || c->state != CONTAINER_RUNNING || c->op)
 		return err_new(ERR_STATE, "container %s is not running", c->id);
+	if (c->paused)
+		return err_new(ERR_STATE, "container %s is paused", c->id);
 	TRY(check_exec_id(c, q->exec_id));
 	TRY(make_room(c));
 	*ret_container = c;

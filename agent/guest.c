@@ -66,6 +66,7 @@ void guest_details(struct agent *a, struct ttrpc_call *call, struct bytes payloa
 	details.supports_seccomp = true;
 	msg.agent_details = &details;
 	msg.mem_block_size_bytes = memory_block_size();
+	msg.support_mem_hotplug_probe = file_exists("/sys/devices/system/memory/probe");
 	reply(call, &msg.base);
 }
 

@@ -52,3 +52,10 @@ RESULT host_cgroups(const char **ret_manager)
 	*ret_manager = "disabled";
 	return OK;
 }
+
+RESULT host_cgroup_dir(const char *manager, char **ret_dir)
+{
+	if (!str_equal(manager, "disabled"))
+		return str_dup(CGROUP_ROOT "/sealpod", ret_dir);
+	return str_format(ret_dir, CGROUP_ROOT "/sealpod-%d", (int)getpid());
+}

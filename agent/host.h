@@ -11,3 +11,5 @@ RESULT host_address(const char *listen, const char *config, char **ret_address);
  * mount namespace of its own with an unused cgroup v2 tree there, because crun looks for one.
  */
 RESULT host_cgroups(const char **ret_manager);
+/* Where the containers' cgroups are: crun's, or the agent's own, which several agents may have. */
+RESULT host_cgroup_dir(const char *manager, char **ret_dir);

@@ -184,6 +184,7 @@ static RESULT run(struct agent *a, const struct beginning *b, int log_fd)
 		.run_dir = RUN,
 		.crun = "/usr/bin/crun",
 		.cgroup_manager = "cgroupfs",
+		.cgroup_dir = "/sys/fs/cgroup/sealpod",
 		.cdh_address = "unix://" RUN "/confidential-containers/cdh.sock",
 		.init = true,
 	};

@@ -1,3 +1,4 @@
+#include "oom.h"
 #include "open.h"
 #include "reply.h"
 #include "requests.h"
@@ -133,6 +134,7 @@ static RESULT prepare(struct container *c)
 	if (c->rootfs_fd < 0)
 		return err_new(ERR_SYS, "root file system %s", c->rootfs);
 	TRY(c->open ? open_plan(c) : make_plan(c));
+	TRY(diagnostics_remember(c));
 	TRY(write_config(c));
 	c->started_ms = clock_boottime_ms();
 	return run_crun(c);
@@ -305,6 +307,7 @@ static RESULT begin_start(struct agent *a, struct ttrpc_call *call, struct bytes
 		TRY(admit_start(&a->manifest, c->row, a->started_once, a->completed_once));
 	c->state = CONTAINER_RUNNING;
 	c->op = call;
+	oom_watch(c);
 	e = crun_start(&(struct crun_call){
 		.agent = a,
 		.command = "start",
@@ -327,62 +330,4 @@ void lifecycle_start(struct agent *a, struct ttrpc_call *call, struct bytes payl
 	if (!failed(e))
 		return;
 	reply_failure(call, e);
-}
-
-static void on_removed(void *arg, int status)
-{
-	struct container *c = arg;
-	struct ttrpc_call *call = TAKE(c->op);
-	struct err e = status == 0 ? OK : crun_error(c->dir, "delete", status);
-
-	if (failed(e)) {
-		c->state = CONTAINER_RUNNING;
-		reply_failure(call, e);
-		return;
-	}
-	/* Its processes are dead; whoever waits for them shall hear how they ended. */
-	reaper_collect(c->agent->reaper);
-	container_free(c);
-	reply_empty(call);
-}
-
-static RESULT begin_remove(struct agent *a, struct ttrpc_call *call, struct bytes payload)
-{
-	AUTO(pb_free_any) Agent__RemoveContainerRequest *q = NULL;
-	struct container *c;
-	struct err e;
-
-	TRY(PB_UNPACK(agent__remove_container_request, payload, &q));
-	TRY(container_get(a, q->container_id, &c));
-	if (c->op || c->n_execs > 0 || c->state == CONTAINER_CREATING)
-		return err_new(ERR_STATE, "container %s is busy", c->id);
-	if (c->sandbox) {
-		container_free(c);
-		reply_empty(call);
-		return OK;
-	}
-	c->state = CONTAINER_REMOVING;
-	c->op = call;
-	e = crun_start(&(struct crun_call){
-		.agent = a,
-		.command = "delete",
-		.id = c->id,
-		.dir = c->dir,
-		.force = true,
-		.fn = on_removed,
-		.arg = c,
-	});
-	if (failed(e)) {
-		c->state = CONTAINER_RUNNING;
-		c->op = NULL;
-	}
-	return e;
-}
-
-void lifecycle_remove(struct agent *a, struct ttrpc_call *call, struct bytes payload)
-{
-	struct err e = begin_remove(a, call, payload);
-
-	if (failed(e))
-		reply_failure(call, e);
 }

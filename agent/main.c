@@ -113,6 +113,7 @@ static RESULT run(const void *opts, const struct cli_args *args, int *ret_exit)
 {
 	const struct options *o = opts;
 	AUTO(auto_free) char *cdh = NULL;
+	AUTO(auto_free) char *cgroup = NULL;
 	struct settings set = {
 		.run_dir = o->run_dir ? o->run_dir : "/run",
 		.crun = o->crun ? o->crun : "/usr/bin/crun",
@@ -125,6 +126,8 @@ static RESULT run(const void *opts, const struct cli_args *args, int *ret_exit)
 	set.cdh_address = cdh;
 	if (!set.cgroup_manager)
 		TRY(host_cgroups(&set.cgroup_manager));
+	TRY(host_cgroup_dir(set.cgroup_manager, &cgroup));
+	set.cgroup_dir = cgroup;
 	return start(o, &set, ret_exit);
 }
 

@@ -9,18 +9,22 @@ enum {
 	PARAMETERS_MAX = 32
 };
 
+static bool is_name(const char *name)
+{
+	static const char chars[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	size_t n = strlen(name);
+
+	return n > 0 && n <= 56 && name[0] != '-' && strspn(name, chars) == n;
+}
+
 RESULT modules_check(const Agent__KernelModule *m)
 {
-	size_t n = strlen(m->name);
-
-	if (n == 0 || n > 56 || m->n_parameters > PARAMETERS_MAX)
-		return err_new(ERR_FORMAT, "kernel_modules: name or number of parameters");
-	for (size_t i = 0; i < n; i++)
-		if (!((m->name[i] >= 'a' && m->name[i] <= 'z') ||
-			    (m->name[i] >= 'A' && m->name[i] <= 'Z') ||
-			    (m->name[i] >= '0' && m->name[i] <= '9') || m->name[i] == '_' ||
-			    (m->name[i] == '-' && i > 0)))
-			return err_new(ERR_FORMAT, "kernel_modules: character %zu of a name", i);
+	if (!is_name(m->name))
+		return err_new(ERR_FORMAT, "kernel_modules: name %.64s", m->name);
+	if (m->n_parameters > PARAMETERS_MAX)
+		return err_new(
+			ERR_LIMIT, "kernel_modules: more than %d parameters", PARAMETERS_MAX);
 	for (size_t i = 0; i < m->n_parameters; i++)
 		if (m->parameters[i][0] == '-' || strlen(m->parameters[i]) > 512)
 			return err_new(ERR_FORMAT, "kernel_modules: parameter %zu", i);

@@ -26,7 +26,7 @@ RESULT effect_module(const Agent__KernelModule *m);
 /* lifecycle.c, exec.c */
 void lifecycle_create(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 void lifecycle_start(struct agent *a, struct ttrpc_call *call, struct bytes payload);
-void lifecycle_remove(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void remove_container(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 void exec_process(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 
 /* tasks.c */
@@ -40,7 +40,31 @@ void tasks_resize(struct agent *a, struct ttrpc_call *call, struct bytes payload
 
 /* stats.c */
 void stats_container(struct agent *a, struct ttrpc_call *call, struct bytes payload);
-void stats_update(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+
+/* update.c */
+void update_container(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+
+/* diagnostics.c, metrics.c, iptables.c */
+void diagnostics_get(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+/* Remembers which file the termination log is, while the request is there. */
+RESULT diagnostics_remember(struct container *c);
+void metrics_get(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void iptables_get(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void iptables_set(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+
+RESULT effect_filter_get(bool ipv6, struct buf *rules);
+RESULT effect_filter_set(bool ipv6, struct bytes rules, struct buf *out);
+
+/* memory.c */
+void memory_add_swap(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void memory_add_swap_path(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void memory_probe(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+RESULT effect_swap(const char *path);
+RESULT effect_memory_probe(uint64_t address);
+
+/* refuse.c: what no agent of ours can be asked to do, and why */
+void refuse_policy(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void refuse_mem_agent(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 
 /* network.c */
 void network_interface(struct agent *a, struct ttrpc_call *call, struct bytes payload);

@@ -1,7 +1,9 @@
 #include "start.h"
 
 #include "api.h"
+#include "cgroup.h"
 #include "hub.h"
+#include "oom.h"
 #include "storage.h"
 
 #include <base/file.h>
@@ -24,6 +26,7 @@ RESULT agent_init(struct agent *a, const struct settings *set)
 	TRY(dir_make(containers, 0700));
 	TRY(loop_new(&a->loop));
 	TRY(reaper_new(a->loop, &a->reaper));
+	TRY(oom_new(a, &a->oom));
 	return api_server_new(a, &a->server);
 }
 
@@ -71,6 +74,8 @@ void agent_done(struct agent *a)
 	while (a->containers)
 		end_container(a->containers);
 	storage_sandbox_remove(a);
+	oom_freep(&a->oom);
+	cgroup_remove_all(a);
 	ttrpc_server_free(a->server);
 	reaper_freep(&a->reaper);
 	loop_free(a->loop);

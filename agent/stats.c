@@ -1,47 +1,7 @@
+#include "cgroup.h"
 #include "reply.h"
 #include "requests.h"
-
-#include <base/file.h>
-#include <policy/manifest_check.h>
-
-#define CGROUP_ROOT "/sys/fs/cgroup/sealpod"
-
-/* A file of the container's cgroup; absent files (controller off) read as empty. */
-static void read_file(const char *id, const char *name, struct buf *out)
-{
-	AUTO(auto_free) char *path = NULL;
-
-	buf_clear(out);
-	if (failed(str_format(&path, CGROUP_ROOT "/%s/%s", id, name)) ||
-		failed(file_read(path, out)))
-		buf_clear(out);
-}
-
-/* "max" and anything unreadable is 0. */
-static uint64_t read_number(const char *id, const char *name)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT(64);
-	const char *s;
-
-	read_file(id, name, &text);
-	s = buf_cstr(&text);
-	return s ? strtoull(s, NULL, 10) : 0;
-}
-
-/* Value of "key value" in a flat keyed file. */
-static uint64_t keyed(struct buf *file, const char *key)
-{
-	const char *at = buf_cstr(file);
-	size_t n = strlen(key);
-
-	while (at && *at) {
-		if (strncmp(at, key, n) == 0 && at[n] == ' ')
-			return strtoull(at + n + 1, NULL, 10);
-		at = strchr(at, '\n');
-		at = at ? at + 1 : NULL;
-	}
-	return 0;
-}
+#include "stats_parts.h"
 
 struct stats {
 	Agent__StatsContainerResponse response;
@@ -50,61 +10,96 @@ struct stats {
 	Agent__CpuUsage cpu_usage;
 	Agent__ThrottlingData throttling;
 	Agent__MemoryStats memory;
-	Agent__MemoryData memory_usage;
+	Agent__MemoryData memory_usage, swap_usage, kernel_usage;
 	Agent__PidsStats pids;
+	struct stats_memory memory_map;
+	struct stats_blkio blkio;
+	struct stats_hugetlb hugetlb;
+	struct stats_network network;
 };
 
 /* cgroup v2 counts microseconds, the API nanoseconds. */
-static void fill_cpu(struct stats *s, const char *id)
+static void fill_cpu(struct stats *s, const struct container *c)
 {
 	AUTO(buf_done) struct buf file = BUF_INIT(4096);
 
-	read_file(id, "cpu.stat", &file);
-	s->cpu_usage.total_usage = keyed(&file, "usage_usec") * 1000;
-	s->cpu_usage.usage_in_usermode = keyed(&file, "user_usec") * 1000;
-	s->cpu_usage.usage_in_kernelmode = keyed(&file, "system_usec") * 1000;
-	s->throttling.periods = keyed(&file, "nr_periods");
-	s->throttling.throttled_periods = keyed(&file, "nr_throttled");
-	s->throttling.throttled_time = keyed(&file, "throttled_usec") * 1000;
+	agent__cpu_stats__init(&s->cpu);
+	agent__cpu_usage__init(&s->cpu_usage);
+	agent__throttling_data__init(&s->throttling);
+	cgroup_read(c, "cpu.stat", &file);
+	s->cpu_usage.total_usage = cgroup_keyed(&file, "usage_usec") * 1000;
+	s->cpu_usage.usage_in_usermode = cgroup_keyed(&file, "user_usec") * 1000;
+	s->cpu_usage.usage_in_kernelmode = cgroup_keyed(&file, "system_usec") * 1000;
+	s->throttling.periods = cgroup_keyed(&file, "nr_periods");
+	s->throttling.throttled_periods = cgroup_keyed(&file, "nr_throttled");
+	s->throttling.throttled_time = cgroup_keyed(&file, "throttled_usec") * 1000;
+	s->cpu.cpu_usage = &s->cpu_usage;
+	s->cpu.throttling_data = &s->throttling;
+	s->cgroup.cpu_stats = &s->cpu;
 }
 
-static void fill_memory(struct stats *s, const char *id)
+/* How often a limit was hit is in the events; the first line of swap's is "high". */
+static uint64_t failures(const struct container *c, const char *events)
+{
+	AUTO(buf_done) struct buf file = BUF_INIT(4096);
+
+	cgroup_read(c, events, &file);
+	return cgroup_keyed(&file, "max");
+}
+
+static void fill_memory(struct stats *s, const struct container *c)
 {
 	AUTO(buf_done) struct buf file = BUF_INIT(16 * 1024);
 
-	s->memory_usage.usage = read_number(id, "memory.current");
-	s->memory_usage.max_usage = read_number(id, "memory.peak");
-	s->memory_usage.limit = read_number(id, "memory.max");
-	read_file(id, "memory.stat", &file);
-	s->memory.cache = keyed(&file, "file");
+	agent__memory_stats__init(&s->memory);
+	agent__memory_data__init(&s->memory_usage);
+	agent__memory_data__init(&s->swap_usage);
+	agent__memory_data__init(&s->kernel_usage);
+	s->memory_usage.usage = cgroup_number(c, "memory.current");
+	s->memory_usage.max_usage = cgroup_number(c, "memory.peak");
+	s->memory_usage.limit = cgroup_number(c, "memory.max");
+	s->memory_usage.failcnt = failures(c, "memory.events");
+	s->swap_usage.usage = cgroup_number(c, "memory.swap.current");
+	s->swap_usage.max_usage = cgroup_number(c, "memory.swap.peak");
+	s->swap_usage.limit = cgroup_number(c, "memory.swap.max");
+	s->swap_usage.failcnt = failures(c, "memory.swap.events");
+	cgroup_read(c, "memory.stat", &file);
+	s->memory.cache = cgroup_keyed(&file, "file");
+	s->kernel_usage.usage = cgroup_keyed(&file, "kernel");
 	s->memory.use_hierarchy = true;
-	s->pids.current = read_number(id, "pids.current");
-	s->pids.limit = read_number(id, "pids.max");
+	s->memory.usage = &s->memory_usage;
+	s->memory.swap_usage = &s->swap_usage;
+	s->memory.kernel_usage = &s->kernel_usage;
+	stats_memory(&file, &s->memory_map, &s->memory);
+	s->cgroup.memory_stats = &s->memory;
 }
 
-static void send_stats(struct ttrpc_call *call, const char *id)
+static void fill_pids(struct stats *s, const struct container *c)
 {
-	struct stats s = {
-		.response = AGENT__STATS_CONTAINER_RESPONSE__INIT,
-		.cgroup = AGENT__CGROUP_STATS__INIT,
-		.cpu = AGENT__CPU_STATS__INIT,
-		.cpu_usage = AGENT__CPU_USAGE__INIT,
-		.throttling = AGENT__THROTTLING_DATA__INIT,
-		.memory = AGENT__MEMORY_STATS__INIT,
-		.memory_usage = AGENT__MEMORY_DATA__INIT,
-		.pids = AGENT__PIDS_STATS__INIT,
-	};
+	agent__pids_stats__init(&s->pids);
+	s->pids.current = cgroup_number(c, "pids.current");
+	s->pids.limit = cgroup_number(c, "pids.max");
+	s->cgroup.pids_stats = &s->pids;
+}
 
-	fill_cpu(&s, id);
-	fill_memory(&s, id);
-	s.response.cgroup_stats = &s.cgroup;
-	s.cgroup.cpu_stats = &s.cpu;
-	s.cpu.cpu_usage = &s.cpu_usage;
-	s.cpu.throttling_data = &s.throttling;
-	s.cgroup.memory_stats = &s.memory;
-	s.memory.usage = &s.memory_usage;
-	s.cgroup.pids_stats = &s.pids;
-	reply(call, &s.response.base);
+static void send_stats(struct ttrpc_call *call, const struct container *c)
+{
+	AUTO(auto_free) struct stats *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		reply_failure(call, err_new(ERR_NOMEM, "statistics"));
+		return;
+	}
+	agent__stats_container_response__init(&s->response);
+	agent__cgroup_stats__init(&s->cgroup);
+	s->response.cgroup_stats = &s->cgroup;
+	fill_cpu(s, c);
+	fill_memory(s, c);
+	fill_pids(s, c);
+	stats_blkio(c, &s->blkio, &s->cgroup);
+	stats_hugetlb(c, &s->hugetlb, &s->cgroup);
+	stats_network("/sys/class/net", &s->network, &s->response);
+	reply(call, &s->response.base);
 }
 
 static RESULT find(struct agent *a, struct bytes payload, struct container **ret_container)
@@ -126,87 +121,5 @@ void stats_container(struct agent *a, struct ttrpc_call *call, struct bytes payl
 	if (failed(e))
 		reply_failure(call, e);
 	else
-		send_stats(call, c->id);
-}
-
-/* ---- UpdateContainer: limits only; the host could starve the guest anyway ---- */
-
-struct update {
-	struct ttrpc_call *call;
-	char *dir, *file;
-};
-
-static void update_free(struct update *u)
-{
-	if (u->file)
-		(void)unlink(u->file);
-	free(u->file);
-	free(u->dir);
-	free(u);
-}
-
-static void on_updated(void *arg, int status)
-{
-	struct update *u = arg;
-	struct ttrpc_call *call = u->call;
-	struct err e = status == 0 ? OK : crun_error(u->dir, "update", status);
-
-	update_free(u);
-	reply_result(call, e);
-}
-
-static RESULT start_update(
-	struct update *u, const struct container *c, const Oci__LinuxResources *r)
-{
-	AUTO(buf_done) struct buf json = BUF_INIT(AGENT_CONFIG_MAX);
-	struct json_writer w = jw_of(&json);
-
-	for (size_t i = 0; i < r->n_devices; i++)
-		if (r->devices[i]->allow)
-			return err_deny(ERR_DENIED, "manifest.devices", "resources.Devices",
-				"(not listed)", "allow");
-	spec_put_resources(&w, r);
-	TRY(buf_end(&json, "resources"));
-	TRY(str_dup(c->dir, &u->dir));
-	TRY(path_join(c->dir, "update.json", &u->file));
-	TRY(file_write_atomic(u->file, buf_bytes(&json), 0600));
-	return crun_start(&(struct crun_call){
-		.agent = c->agent,
-		.command = "update",
-		.id = c->id,
-		.dir = c->dir,
-		.resources = u->file,
-		.fn = on_updated,
-		.arg = u,
-	});
-}
-
-static RESULT begin_update(struct agent *a, struct ttrpc_call *call, struct bytes payload)
-{
-	AUTO(pb_free_any) Agent__UpdateContainerRequest *q = NULL;
-	struct container *c;
-	struct update *u;
-	struct err e;
-
-	TRY(PB_UNPACK(agent__update_container_request, payload, &q));
-	TRY(container_get(a, q->container_id, &c));
-	if (c->sandbox || !q->resources) {
-		reply_empty(call);
-		return OK;
-	}
-	u = calloc(1, sizeof(*u));
-	if (!u)
-		return err_new(ERR_NOMEM, "update");
-	u->call = call;
-	if (failed(e = start_update(u, c, q->resources)))
-		update_free(u);
-	return e;
-}
-
-void stats_update(struct agent *a, struct ttrpc_call *call, struct bytes payload)
-{
-	struct err e = begin_update(a, call, payload);
-
-	if (failed(e))
-		reply_failure(call, e);
+		send_stats(call, c);
 }

@@ -1,4 +1,5 @@
-#include "agent.h"
+#include "cgroup.h"
+#include "oom.h"
 #include "reply.h"
 
 #include <errno.h>
@@ -80,6 +81,10 @@ void task_ended(void *task, int status)
 	struct container *c = t->container;
 	size_t n = t->n_wait;
 
+	oom_check(c);
+	/* Alone it would have been PID 1, and its end everybody's. */
+	if (!t->next && c->shares_pids)
+		err_ignore(cgroup_kill(c));
 	if (!t->next && c->rule && status == 0)
 		c->agent->completed_once[c->row] = true;
 	t->exited = true;
@@ -127,6 +132,7 @@ RESULT task_started(struct task *t, const char *pid_file)
 	/* An exec may have ended already; then its status waits in the reaper. */
 	if (t->pidfd < 0 && errno != ESRCH)
 		return err_new(ERR_SYS, "pidfd of %d", (int)t->pid);
+	cgroup_add(t->container, t->pid);
 	return reaper_watch(t->container->agent->reaper, t->pid, task_ended, t);
 }
 
@@ -178,4 +184,17 @@ RESULT task_signal(struct task *t, uint32_t signo)
 	if (syscall(SYS_pidfd_send_signal, t->pidfd, signo, NULL, 0) != 0 && errno != ESRCH)
 		return err_new(ERR_SYS, "signal %u", signo);
 	return OK;
+}
+
+/* As Kata: everything of the container, not only the children of its first process. */
+static RESULT signal_all(struct task *t)
+{
+	return failed(cgroup_kill(t->container)) ? task_signal(t, SIGKILL) : OK;
+}
+
+RESULT task_signal_container(struct task *t, uint32_t signo)
+{
+	bool all = signo == SIGKILL && !t->container->sandbox && t->pid > 0;
+
+	return all ? signal_all(t) : task_signal(t, signo);
 }

@@ -24,7 +24,8 @@ static RESULT signal_task(struct agent *a, struct bytes payload)
 	/* The host can always switch the guest off, so there is nothing to win by refusing. */
 	if (q->signal != SIGKILL)
 		TRY(check_allowed(a, c, "signal"));
-	return task_signal(t, q->signal);
+	return q->exec_id[0] == '\0' ? task_signal_container(t, q->signal)
+				     : task_signal(t, q->signal);
 }
 
 void tasks_signal(struct agent *a, struct ttrpc_call *call, struct bytes payload)

@@ -116,6 +116,29 @@ bool json_bool(const struct json *j, bool *ret_v)
 	return true;
 }
 
+bool json_milli(const struct json *j, uint64_t *ret_milli)
+{
+	enum {
+		MILLI = 1000
+	};
+	static const double most = 1e9; /* beyond it doubles are too coarse to tell */
+	double scaled, rounding;
+	uint64_t v;
+
+	if (json_u64(j, &v))
+		return !__builtin_mul_overflow(v, MILLI, ret_milli);
+	if (!is(j, JSON_DOUBLE) || !(j->number >= 0 && j->number < most))
+		return false;
+	scaled = j->number * MILLI;
+	v = (uint64_t)(scaled + 0.5);
+	rounding = scaled - (double)v;
+	/* What a product of doubles may be off, far less than another decimal. */
+	if (rounding > 1e-6 * MILLI || rounding < -1e-6 * MILLI)
+		return false;
+	*ret_milli = v;
+	return true;
+}
+
 double json_double(const struct json *j)
 {
 	return is(j, JSON_DOUBLE) ? j->number : 0;

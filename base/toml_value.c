@@ -6,7 +6,9 @@
 #include <base/utf8.h>
 
 enum {
-	TOKEN_MAX = 80 /* of a number: 64 binary digits, and a prefix */
+	TOKEN_MAX = 80, /* of a number: 64 binary digits, and a prefix */
+	DECIMAL_DIGITS = 15,
+	DECIMAL_MAX = 2 * DECIMAL_DIGITS + 4
 };
 
 /* ---- strings ---- */
@@ -277,23 +279,49 @@ static bool parse_integer(const char *s, char to[static 24])
 	return true;
 }
 
+/* 0.4 and the like: so few digits that a double holds exactly what was written. */
+static bool parse_decimal(const char *s, char to[static DECIMAL_MAX])
+{
+	const char *whole = s + (s[0] == '-' || s[0] == '+');
+	const char *point = strchr(whole, '.');
+	char digits[DECIMAL_MAX];
+	size_t n = 0, before;
+	uint64_t v;
+
+	if (!point)
+		return false;
+	before = (size_t)(point - whole);
+	(void)snprintf(digits, sizeof(digits), "%.*s", (int)before, whole);
+	if (strlen(point + 1) > DECIMAL_DIGITS || before > DECIMAL_DIGITS ||
+		!parse_digits(digits, 10, &v) || !parse_digits(point + 1, 10, &v) ||
+		(whole[0] == '0' && before > 1))
+		return false;
+	for (const char *p = s + (s[0] == '+'); *p; p++) {
+		if (*p != '_')
+			to[n++] = *p;
+	}
+	to[n] = '\0';
+	return n <= DECIMAL_DIGITS + 1 + (size_t)(s[0] == '-');
+}
+
 static const char *what_it_is(const char *token)
 {
 	size_t digits = strspn(token, "0123456789");
+	const char *number = token + strspn(token, "+-");
 
 	if ((digits == 4 && token[4] == '-') || (digits == 2 && token[2] == ':'))
 		return "dates and times are not supported";
-	if (strstr(token, "inf") || strstr(token, "nan") ||
-		((token[strspn(token, "+-")] >= '0' && token[strspn(token, "+-")] <= '9') &&
-			token[1] != 'x' && strpbrk(token, ".eE")))
-		return "floating-point numbers are not supported";
+	if (strstr(token, "inf") || strstr(token, "nan"))
+		return "infinity and NaN are not supported";
+	if (number[0] >= '0' && number[0] <= '9' && token[1] != 'x' && strpbrk(token, ".eE"))
+		return "not a decimal number of at most 15 digits without exponent";
 	return "not a value (or an integer that does not fit 64 bits)";
 }
 
 static struct err read_literal(struct toml_reader *r, struct toml_node **ret_value)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(TOKEN_MAX);
-	char token[TOKEN_MAX + 1] = "", number[24];
+	char token[TOKEN_MAX + 1] = "", number[24], decimal[DECIMAL_MAX];
 	size_t n = 0;
 
 	while (n < TOKEN_MAX &&
@@ -307,6 +335,8 @@ static struct err read_literal(struct toml_reader *r, struct toml_node **ret_val
 		buf_puts(&text, token);
 	else if (parse_integer(token, number))
 		buf_puts(&text, number);
+	else if (parse_decimal(token, decimal))
+		buf_puts(&text, decimal);
 	else
 		return toml_bad(r, "'%.40s': %s", token, what_it_is(token));
 	r->at += n;

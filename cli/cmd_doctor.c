@@ -1,11 +1,11 @@
 /* sealpod doctor: which platforms this host can start, and what keeps the others from it. */
 #include "commands.h"
-#include "run_defaults.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 #include <base/file.h>
+#include <runtime/guest_files.h>
 #include <runtime/host_services.h>
 
 enum {
@@ -57,7 +57,7 @@ static void check_guest_image(enum vm_arch arch, struct host_checks *out)
 	struct host_check *c = &out->v[out->n++];
 
 	*c = (struct host_check){ .what = "guest image", .status = HOST_OK };
-	if (!failed(run_guest_dir(arch < VM_ARCHS ? arch : VM_ARCH_X86_64, &dir))) {
+	if (!failed(guest_files_dir(arch < VM_ARCHS ? arch : VM_ARCH_X86_64, &dir))) {
 		(void)snprintf(c->found, sizeof(c->found), "%s", dir);
 		return;
 	}

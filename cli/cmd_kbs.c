@@ -241,7 +241,7 @@ static const struct cli_command cmd_resource = {
 	.commands = (const struct cli_command *const[]){ &cmd_resource_set, &cmd_resource_get,
 		&cmd_resource_delete, &cmd_resource_list, NULL },
 };
-static const struct cli_command cmd_policy = {
+static const struct cli_command cmd_release_policy = {
 	.name = "policy",
 	.summary = "which guest gets which resource",
 	.commands = (const struct cli_command *const[]){ &cmd_policy_set, &cmd_policy_get, NULL },
@@ -326,6 +326,6 @@ static const struct cli_command cmd_init = {
 const struct cli_command cmd_kbs = {
 	.name = "kbs",
 	.summary = "administer a key broker",
-	.commands = (const struct cli_command *const[]){ &cmd_init, &cmd_resource, &cmd_policy,
-		&cmd_reference_values, &cmd_reference, &cmd_token, NULL },
+	.commands = (const struct cli_command *const[]){ &cmd_init, &cmd_resource,
+		&cmd_release_policy, &cmd_reference_values, &cmd_reference, &cmd_token, NULL },
 };

@@ -1,6 +1,5 @@
 /* sealpod run: a container in a confidential guest, in the foreground. */
 #include "commands.h"
-#include "run_defaults.h"
 #include "run_protection.h"
 #include "run_show.h"
 
@@ -9,6 +8,7 @@
 
 #include <base/encode.h>
 #include <base/file.h>
+#include <runtime/guest_files.h>
 #include <runtime/host_probe.h>
 #include <runtime/pod.h>
 #include <runtime/pod_initdata.h>
@@ -214,8 +214,9 @@ static RESULT find_firmware(
 	if (!o->firmware)
 		TRY(host_firmware("", c->platform, &path));
 	TRY(str_dup(o->firmware ? o->firmware : buf_cstr(&path), &f->firmware));
-	return c->platform->firmware == VM_FIRMWARE_FLASH ? run_firmware_vars(f->firmware, &f->vars)
-							  : OK;
+	return c->platform->firmware == VM_FIRMWARE_FLASH
+		       ? guest_files_firmware_vars(f->firmware, &f->vars)
+		       : OK;
 }
 
 static RESULT find_files(
@@ -234,7 +235,7 @@ static RESULT find_files(
 			ERR_USAGE, "platform %s: no image given (--kernel)", c->platform->name);
 	if (o->kernel && (o->initrd || sealed))
 		return OK;
-	TRY(run_guest_dir(c->arch, &dir));
+	TRY(guest_files_dir(c->arch, &dir));
 	TRY(path_join(dir, "vmlinuz", &f->kernel));
 	return path_join(dir, "initrd", &f->initrd);
 }
@@ -258,7 +259,7 @@ static RESULT choose_machine(const struct run_options *o, struct run_config *c)
 	TRY(vm_platform_find(or_default(o->platform, "vtpm"), &c->platform));
 	TRY(run_protection_read(&o->protection, &c->protection));
 	TRY(check_host(o, c));
-	TRY(run_arch(o->arch, o->kernel, c->platform->archs, &c->arch));
+	TRY(guest_files_arch(o->arch, o->kernel, c->platform->archs, &c->arch));
 	TRY(vm_accel_choose(c->arch, or_default(o->accel, c->platform->hardware ? "kvm" : "auto"),
 		&c->accel, &why));
 	if (why && !o->quiet)
@@ -364,7 +365,7 @@ static RESULT print_append(const struct run_options *o, const struct cli_args *a
 	enum vm_arch arch;
 
 	TRY(vm_platform_find(or_default(o->platform, "vtpm"), &platform));
-	TRY(run_arch(o->arch, o->kernel, platform->archs, &arch));
+	TRY(guest_files_arch(o->arch, o->kernel, platform->archs, &arch));
 	if (platform->initdata_append && (o->initdata || args->n > 0)) {
 		TRY(load_initdata(o, args, &toml));
 		TRY(initdata_digest(buf_bytes(&toml), &digest));

@@ -296,7 +296,7 @@ static RESULT sign(const void *opts, const struct cli_args *args, int *ret_exit)
 	AUTO(buf_done) struct buf json = BUF_INIT(MANIFEST_FILE_MAX);
 	AUTO(buf_done) struct buf signature = BUF_INIT(MANIFEST_SIGNATURE_MAX);
 	AUTO(buf_done) struct buf corim = BUF_INIT(MANIFEST_FILE_MAX);
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(key_freep) struct key *key = NULL;
 	AUTO(auto_free) char *path = NULL;
 	enum manifest_form form;

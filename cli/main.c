@@ -19,6 +19,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_pod,
 	&cmd_kbs,
 	&cmd_initdata,
+	&cmd_policy,
 	&cmd_image,
 	&cmd_secret,
 	&cmd_measure,

@@ -18,7 +18,7 @@ struct side {
 static void side_done(struct side *s)
 {
 	json_freep(&s->root);
-	manifest_done(&s->manifest);
+	ref_manifest_done(&s->manifest);
 }
 
 static bool is_manifest(const struct side *s)
@@ -36,7 +36,7 @@ static RESULT read_side(const char *path, struct side *s)
 	if (failed(e))
 		return err_add(e, "%s", path);
 	if (json_get(s->root, "reference_values")) {
-		e = manifest_parse(buf_bytes(&text), &s->manifest);
+		e = ref_manifest_parse(buf_bytes(&text), &s->manifest);
 		return failed(e) ? err_add(e, "%s", path) : OK;
 	}
 	if (!json_string(json_get(s->root, "platform")) ||

@@ -1,6 +1,5 @@
 /* sealpod measure vtpm */
 #include "measure.h"
-#include "run_defaults.h"
 
 #include <limits.h>
 
@@ -9,6 +8,7 @@
 #include <measured-boot/linux_boot.h>
 #include <measured-boot/machine.h>
 #include <measured-boot/vtpm_boot.h>
+#include <runtime/guest_files.h>
 #include <runtime/host_probe.h>
 #include <tee/eventlog.h>
 
@@ -24,7 +24,7 @@ static RESULT read_guest(
 	AUTO(auto_free) char *initrd = NULL;
 
 	if (!o->kernel) {
-		TRY(run_guest_dir(VM_ARCH_X86_64, &dir));
+		TRY(guest_files_dir(VM_ARCH_X86_64, &dir));
 		TRY(path_join(dir, "vmlinuz", &kernel));
 		TRY(path_join(dir, "initrd", &initrd));
 	}

@@ -100,7 +100,7 @@ static RESULT describe(const struct manifest *m, const struct import_origin *o,
 static RESULT import(struct request *r)
 {
 	AUTO(import_done) struct import_request i = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(buf_done) struct buf record = BUF_INIT(STORE_VALUE_MAX), answer = BUF_INIT(LIST_MAX);
 	AUTO(json_freep) struct json *claims = NULL;
 	const struct json *present;

@@ -306,7 +306,7 @@ static RESULT read_corim(const struct cbor *corim, struct manifest *m)
 
 RESULT manifest_from_corim(struct bytes cbor, struct manifest *ret_manifest)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	struct cbor tag, corim;
 
 	TRY(cbor_parse(cbor, "CoRIM", &tag));

@@ -293,7 +293,7 @@ static const char *image_name(const struct options *o)
 
 static RESULT write_reference(const struct options *o, struct product *p, const char *version)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(key_freep) struct key *key = NULL;
 	const char *name = image_name(o);
 

@@ -316,7 +316,7 @@ static RESULT of_platform(struct err e, const char *platform)
 
 RESULT guest_manifest_make(const struct guest_manifest_inputs *in, struct manifest *ret_manifest)
 {
-	AUTO(manifest_done) struct manifest m = { .version = in->version };
+	AUTO(ref_manifest_done) struct manifest m = { .version = in->version };
 
 	TRY(str_dup(in->name, &m.name));
 	TRY(add_inputs(in, &m));

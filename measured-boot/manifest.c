@@ -13,7 +13,7 @@ static void list_done(struct manifest_list *l)
 	free(l->v);
 }
 
-void manifest_done(struct manifest *m)
+void ref_manifest_done(struct manifest *m)
 {
 	free(m->name);
 	list_done(&m->values);

@@ -278,11 +278,11 @@ static RESULT read_variant(const struct variant *v, bool debug, struct manifest 
 	return OK;
 }
 
-RESULT manifest_parse(struct bytes json, struct manifest *ret_manifest)
+RESULT ref_manifest_parse(struct bytes json, struct manifest *ret_manifest)
 {
 	AUTO(json_freep) struct json *tree = NULL;
 	AUTO(document_done) struct document d = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	TRY(json_parse(json, &tree));
 	TRY(json_decode(tree, &document_table, &d));
@@ -339,7 +339,7 @@ static void message_done(struct message *m)
 RESULT manifest_parse_trustee(struct bytes json, const char *name, struct manifest *ret_manifest)
 {
 	AUTO(message_done) struct message message = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	TRY(json_decode_text(json, &message_table, &message));
 	if (!str_equal(message.version, RVPS_VERSION) || !str_equal(message.type, RVPS_TYPE))

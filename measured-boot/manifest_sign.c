@@ -168,7 +168,7 @@ static RESULT parse_json(
 		return err_new(ERR_USAGE, "the manifest names its image itself");
 	if (form == MANIFEST_TRUSTEE && !name)
 		return err_new(ERR_USAGE, "a message for Trustee has no name: give the image's");
-	TRY(form == MANIFEST_JSON ? manifest_parse(data, ret)
+	TRY(form == MANIFEST_JSON ? ref_manifest_parse(data, ret)
 				  : manifest_parse_trustee(data, name, ret));
 	*ret_form = form;
 	return OK;

@@ -333,7 +333,8 @@ static RESULT check_container(const struct manifest *m, size_t at)
 
 static RESULT check_allow(const struct strv *allow)
 {
-	static const char *const words[] = { "logs", "signal", "stdin", "stats" };
+	static const char *const words[] = { "diagnostics", "logs", "pause", "signal", "stdin",
+		"stats" };
 
 	for (size_t i = 0; i < allow->n; i++) {
 		size_t w = 0;

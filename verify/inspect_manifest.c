@@ -97,7 +97,7 @@ static void show_manifest(const struct manifest *m, struct fields *out)
 
 RESULT verify_describe_corim(struct bytes file, struct fields *out)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	enum manifest_form form;
 
 	TRY(show_signature(file, out));
@@ -108,16 +108,16 @@ RESULT verify_describe_corim(struct bytes file, struct fields *out)
 
 bool verify_is_manifest(struct bytes file)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
-	return !failed(manifest_parse(file, &m));
+	return !failed(ref_manifest_parse(file, &m));
 }
 
 RESULT verify_describe_manifest(struct bytes file, struct fields *out)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
-	TRY(manifest_parse(file, &m));
+	TRY(ref_manifest_parse(file, &m));
 	fields_str(out, FIELDS_NO_OFFSET, 0, "signature", "in a file of its own", "not checked");
 	show_manifest(&m, out);
 	return OK;

@@ -134,6 +134,33 @@ static RESULT no_module(const Agent__KernelModule *m)
 	return OK;
 }
 
+static RESULT no_filter_get(bool ipv6, struct buf *rules)
+{
+	(void)ipv6;
+	(void)rules;
+	return OK;
+}
+
+static RESULT no_filter_set(bool ipv6, struct bytes rules, struct buf *out)
+{
+	(void)ipv6;
+	(void)rules;
+	(void)out;
+	return OK;
+}
+
+static RESULT no_swap(const char *path)
+{
+	(void)path;
+	return OK;
+}
+
+static RESULT no_probe(uint64_t address)
+{
+	(void)address;
+	return OK;
+}
+
 static const struct effects harmless = {
 	.run = no_run,
 	.pull = no_pull,
@@ -149,6 +176,10 @@ static const struct effects harmless = {
 	.pid_namespace = no_pid_namespace,
 	.sysctl_set = no_sysctl,
 	.module_load = no_module,
+	.filter_get = no_filter_get,
+	.filter_set = no_filter_set,
+	.swap_on = no_swap,
+	.memory_probe = no_probe,
 };
 
 static char dir[] = "/tmp/sealpod-fuzz-agent-XXXXXX";
@@ -220,9 +251,10 @@ static void feed(struct agent *a, int fd, struct reader r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct settings set = {
-		.run_dir = run_dir(), .crun = "/bin/true", .cgroup_manager = "disabled"
-	};
+	const struct settings set = { .run_dir = run_dir(),
+		.crun = "/bin/true",
+		.cgroup_manager = "disabled",
+		.cgroup_dir = "/nonexistent" };
 	struct agent a;
 	int fds[2];
 

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* What was accepted is written to something that is accepted, and then to the same bytes. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	AUTO(manifest_done) struct manifest m = { 0 }, again = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 }, again = { 0 };
 	AUTO(buf_done) struct buf a = BUF_INIT(2 * MANIFEST_FILE_MAX);
 	AUTO(buf_done) struct buf b = BUF_INIT(2 * MANIFEST_FILE_MAX);
 

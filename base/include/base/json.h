@@ -27,7 +27,8 @@ enum json_type {
 
 RESULT json_parse(struct bytes text, struct json **ret_root);
 /* TOML 1.0 subset used by configuration files: tables, arrays of tables, inline tables, strings of
- * all four kinds, integers, booleans, arrays. Dates and floats are refused. Same limits. */
+ * all four kinds, integers, booleans, arrays, decimal numbers of at most 15 digits (0.4). Dates,
+ * exponents, infinity and NaN are refused. Same limits. */
 RESULT toml_parse(struct bytes text, struct json **ret_root);
 void json_free(struct json *root);
 void json_freep(struct json **root); /* for AUTO */
@@ -46,6 +47,8 @@ const char *json_string(const struct json *j);
 bool json_u64(const struct json *j, uint64_t *ret_v);
 bool json_i64(const struct json *j, int64_t *ret_v);
 bool json_bool(const struct json *j, bool *ret_v);
+/* A number from 0 in thousandths: 0.4 is 400. False when it has more than three decimals. */
+bool json_milli(const struct json *j, uint64_t *ret_milli);
 /* Member that must be a string; ERR_FORMAT names it. */
 RESULT json_need_string(const struct json *j, const char *name, const char **ret_s);
 

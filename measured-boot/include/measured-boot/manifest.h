@@ -52,7 +52,7 @@ struct manifest_entry {
 	struct bytes v;
 };
 
-void manifest_done(struct manifest *m);
+void ref_manifest_done(struct manifest *m);
 /* Copies. A value that is there already gets the further label instead; one that the image accepts
  * without debugging is not repeated for its debug variant. */
 RESULT manifest_add_value(struct manifest *m, const struct manifest_entry *e);
@@ -73,7 +73,7 @@ const char *manifest_platform(const char *id);
 /* reference-values.json. */
 RESULT manifest_print(const struct manifest *m, struct buf *json);
 /* ERR_FORMAT names the member; unknown members are refused. */
-RESULT manifest_parse(struct bytes json, struct manifest *ret_manifest);
+RESULT ref_manifest_parse(struct bytes json, struct manifest *ret_manifest);
 
 /* Message that Trustee's RVPS registers: {"version":"0.1.0","type":"sample","payload":...}; it has
  * no name, no version and no debug variant. */

@@ -5,7 +5,7 @@ enum {
 	AGENT_ID_MAX = 128,	       /* container and exec ids, characters */
 	AGENT_CONTAINERS_MAX = 64,     /* living at a time */
 	AGENT_PROCESSES_MAX = 128,     /* main process and execs of one container */
-	AGENT_ARGS_MAX = 1024,	       /* arguments, environment variables */
+	AGENT_ARGS_MAX = 32 * 1024,    /* arguments, environment variables */
 	AGENT_STRING_MAX = 128 * 1024, /* one argument or variable: the kernel's MAX_ARG_STRLEN */
 	AGENT_MOUNTS_MAX = 64,
 	AGENT_MOUNT_OPTIONS_MAX = 32,
@@ -19,6 +19,6 @@ enum {
 	AGENT_ROUTES_MAX = 64,
 	AGENT_INTERFACES_MAX = 8,
 	AGENT_NEIGHBOURS_MAX = 64,
-	AGENT_READ_MAX = 256 * 1024,   /* one ReadStdout */
-	AGENT_CONFIG_MAX = 1024 * 1024 /* the config.json written for crun */
+	AGENT_READ_MAX = 256 * 1024,	    /* one ReadStdout */
+	AGENT_CONFIG_MAX = 16 * 1024 * 1024 /* the config.json written for crun */
 };

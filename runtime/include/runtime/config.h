@@ -48,8 +48,9 @@ struct runtime_config {
 	char *accel;					  /* "kvm", "tcg", "auto" */
 	char *kernel, *initrd, *firmware, *firmware_vars; /* NULL where the platform has none */
 	char *cmdline;					  /* NULL: the shipped one */
-	bool debug;					  /* the shipped command line for people */
-	uint64_t vcpus, memory_mib;			  /* without limits in the pod */
+	char *kernel_params;	    /* appended to it; NULL: nothing. Platform none only */
+	bool debug;		    /* the shipped command line for people */
+	uint64_t vcpus, memory_mib; /* without limits in the pod */
 	uint64_t overhead_vcpus_milli, overhead_memory_mib; /* beside the pod's limits */
 	enum runtime_shared_fs shared_fs;
 	enum runtime_empty_dir empty_dir;
@@ -62,15 +63,35 @@ struct runtime_config {
 	struct strv annotations; /* names after io.katacontainers.config.hypervisor. that pods may
 				    use */
 	char *initdata;		 /* TOML file for pods that bring none; NULL: none */
-	struct vm_protection protection; /* policy, CPU model, quote socket */
+	struct vm_protection protection; /* policy, ID block, CPU model, quote socket */
+	char *cpu_model, *quote_socket, *id_block, *id_auth; /* what protection points to or was
+								made from */
 };
 void runtime_config_done(struct runtime_config *c);
+
+enum {
+	RUNTIME_CONFIG_MAX = 256 * 1024, /* bytes of one file */
+	RUNTIME_DROP_INS_MAX = 64,
+	RUNTIME_HANDLERS_MAX = 64,
+	RUNTIME_HANDLER_MAX = 40 /* characters of [a-z0-9-] */
+};
 
 /* file NULL: RUNTIME_CONFIG, which may be missing; a named one may not. handler NULL:
  * RUNTIME_HANDLER. ERR_FORMAT names file, table and member; ERR_NOT_FOUND the handlers there are.
  */
 RESULT runtime_config_load(
 	const char *file, const char *handler, struct runtime_config *ret_config);
+
+/* The same without looking for files of the guest: those that nobody named stay NULL. */
+RESULT runtime_config_read(
+	const char *file, const char *handler, struct runtime_config *ret_config);
+/* Guest image and firmware of what is NULL, the architecture by the kernel. ERR_NOT_FOUND. */
+RESULT runtime_config_find(struct runtime_config *c);
+
+/* Names of all handlers, the built-in ones first. */
+RESULT runtime_config_handlers(const char *file, struct strv *ret_handlers);
+/* The configuration as a file of ours that says everything: [runtime] and one [handler.NAME]. */
+RESULT runtime_config_print(const struct runtime_config *c, struct buf *out);
 
 /*
  * Applies io.katacontainers.config.{hypervisor,runtime,agent}.* of a pod: those of the handler's

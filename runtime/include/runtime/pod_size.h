@@ -21,8 +21,9 @@ enum {
 #define POD_ANNOTATION "io.katacontainers.config.hypervisor."
 
 /*
- * YAML as a list of its documents. Every scalar is a string, but for null; aliases are refused.
- * ERR_FORMAT with the line, ERR_LIMIT, ERR_UNSUPPORTED.
+ * YAML as a list of its documents; those of a List are its items. Every scalar is a string, but for
+ * null; aliases and merge keys are written out. ERR_FORMAT with the line, ERR_LIMIT,
+ * ERR_UNSUPPORTED.
  */
 RESULT pod_yaml_parse(struct bytes text, struct json **ret_documents);
 

@@ -193,7 +193,7 @@ static void test_health(void **state)
 	assert_ok(call_raw("grpc.Health", "Check", &q.base, &out));
 	assert_ok(PB_UNPACK(health__health_check_response, buf_bytes(&out), &r));
 	assert_int_equal(r->status, HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING);
-	assert_err(call("SetPolicy", &q.base), ERR_UNSUPPORTED);
+	assert_err(call("SetPolicy", &q.base), ERR_DENIED);
 }
 
 static void test_sandbox(void **state)

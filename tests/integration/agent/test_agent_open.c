@@ -336,6 +336,164 @@ static void test_shared_pids(void **state)
 	assert_ok(remove_container("b"));
 }
 
+static void run_container(const char *id, const char *command)
+{
+	struct request r = { 0 };
+
+	request_init(&r, id, command);
+	assert_ok(call("CreateContainer", &r.q.base));
+	assert_ok(start(id));
+}
+
+/* A paused process writes nothing, and goes on where it was. */
+static void test_pause(void **state)
+{
+	(void)state;
+	need_world();
+	Agent__PauseContainerRequest p = AGENT__PAUSE_CONTAINER_REQUEST__INIT;
+
+	run_container("p", "i=0; while sleep 0.02; do i=$((i+1)); echo $i > /count; done");
+	p.container_id = text("p");
+	assert_ok(call("PauseContainer", &p.base));
+	assert_err(exec_sh("p", "e", "true"), ERR_STATE);
+	char path[1100];
+
+	(void)snprintf(path, sizeof(path), "%s/count", rootfs);
+	AUTO(buf_done) struct buf before = BUF_INIT(64);
+	AUTO(buf_done) struct buf after = BUF_INIT(64);
+
+	err_ignore(file_read(path, &before)); /* perhaps it did not get that far */
+	(void)usleep(200 * 1000);
+	err_ignore(file_read(path, &after));
+	assert_bytes_equal(buf_bytes(&before), buf_bytes(&after));
+	assert_ok(call("ResumeContainer", &p.base));
+	assert_ok(exec_sh("p", "e", "exit 6"));
+	assert_int_equal(wait_process("p", "e"), 6);
+	assert_ok(call("PauseContainer", &p.base));
+	assert_ok(remove_container("p"));
+	p.container_id = text("none");
+	assert_err(call("PauseContainer", &p.base), ERR_FORMAT);
+}
+
+/* SIGKILL of a container reaches processes that its first one does not know. */
+static void test_kill_all(void **state)
+{
+	(void)state;
+	need_world();
+	struct request r = { 0 };
+
+	request_init(&r, "k", "sleep 1000");
+	r.q.sandbox_pidns = true;
+	assert_ok(call("CreateContainer", &r.q.base));
+	assert_ok(start("k"));
+	assert_ok(exec_sh("k", "other", "sleep 1000"));
+	assert_ok(send_signal("k", "", SIGKILL));
+	assert_int_equal(wait_process("k", ""), 137);
+	assert_int_equal(wait_process("k", "other"), 137);
+	assert_ok(remove_container("k"));
+}
+
+static void test_numbers(void **state)
+{
+	(void)state;
+	need_world();
+	Agent__StatsContainerRequest q = AGENT__STATS_CONTAINER_REQUEST__INIT;
+	Agent__GetMetricsRequest m = AGENT__GET_METRICS_REQUEST__INIT;
+	AUTO(pb_free_any) Agent__StatsContainerResponse *r = NULL;
+	AUTO(pb_free_any) Agent__Metrics *metrics = NULL;
+	AUTO(buf_done) struct buf out = BUF_INIT(TTRPC_MESSAGE_MAX);
+	AUTO(buf_done) struct buf text_out = BUF_INIT(TTRPC_MESSAGE_MAX);
+
+	AUTO(buf_done) struct buf seen = BUF_INIT(64 * 1024);
+
+	run_container("n", "i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; echo; sleep 1000");
+	assert_true(read_some("ReadStdout", "n", "", &seen) > 0);
+	q.container_id = text("n");
+	assert_ok(call_raw("grpc.AgentService", "StatsContainer", &q.base, &out));
+	assert_ok(PB_UNPACK(agent__stats_container_response, buf_bytes(&out), &r));
+	assert_non_null(r->cgroup_stats->cpu_stats->cpu_usage);
+	assert_true(r->cgroup_stats->cpu_stats->cpu_usage->total_usage > 0);
+	assert_ok(call_raw("grpc.AgentService", "GetMetrics", &m.base, &text_out));
+	assert_ok(PB_UNPACK(agent__metrics, buf_bytes(&text_out), &metrics));
+	assert_non_null(strstr(metrics->metrics, "kata_agent_scrape_count 1\n"));
+	assert_non_null(strstr(metrics->metrics, "kata_guest_meminfo{item=\"MemTotal\"} "));
+	assert_non_null(
+		strstr(metrics->metrics, "kata_guest_cpu_time{cpu=\"cpu0\",item=\"user\"}"));
+	assert_ok(remove_container("n"));
+}
+
+static void test_unavailable(void **state)
+{
+	(void)state;
+	need_world();
+	Agent__SetPolicyRequest policy = AGENT__SET_POLICY_REQUEST__INIT;
+	Memagent__MemAgentMemcgConfig memory = MEMAGENT__MEM_AGENT_MEMCG_CONFIG__INIT;
+	Agent__GetDiagnosticDataRequest d = AGENT__GET_DIAGNOSTIC_DATA_REQUEST__INIT;
+	Agent__AddSwapPathRequest swap = AGENT__ADD_SWAP_PATH_REQUEST__INIT;
+	Agent__ResizeVolumeRequest resize = AGENT__RESIZE_VOLUME_REQUEST__INIT;
+
+	policy.policy = text("package agent_policy");
+	assert_err(call("SetPolicy", &policy.base), ERR_DENIED);
+	assert_err(call("MemAgentMemcgSet", &memory.base), ERR_UNSUPPORTED);
+	assert_err(call("ResizeVolume", &resize.base), ERR_UNSUPPORTED);
+	swap.path = text("/etc/passwd");
+	assert_err(call("AddSwapPath", &swap.base), ERR_FORMAT);
+	run_container("d", "sleep 1000");
+	d.container_id = text("d");
+	d.log_type = text("core");
+	assert_err(call("GetDiagnosticData", &d.base), ERR_UNSUPPORTED);
+	d.log_type = text("termination_log");
+	assert_err(call("GetDiagnosticData", &d.base), ERR_NOT_FOUND);
+	assert_ok(remove_container("d"));
+}
+
+/* 100 MB, in chunks of what the runtime asks for, without loss. */
+static void test_much_output(void **state)
+{
+	(void)state;
+	need_world();
+	const size_t total = 100 * 1000 * 1000;
+	AUTO(buf_done) struct buf chunk = BUF_INIT(TTRPC_MESSAGE_MAX);
+	size_t n, sum = 0, chunks = 0;
+
+	run_container("m", "head -c 100000000 /dev/zero");
+	while ((n = read_some("ReadStdout", "m", "", &chunk)) > 0) {
+		sum += n;
+		chunks++;
+		buf_clear(&chunk);
+	}
+	assert_int_equal(sum, total);
+	print_message("%zu chunks of %zu bytes\n", chunks, sum / chunks);
+	assert_int_equal(wait_process("m", ""), 0);
+	assert_ok(remove_container("m"));
+}
+
+/* As much as the kernel takes: a thousand arguments, one of them long. */
+static void test_big_argv(void **state)
+{
+	(void)state;
+	need_world();
+	static char *args[3000];
+	static char big[100 * 1000];
+	struct request r = { 0 };
+
+	request_init(&r, "v", "echo $# ${#1}");
+	memset(big, 'x', sizeof(big) - 1);
+	for (size_t i = 0; i < 3; i++)
+		args[i] = r.args[i];
+	args[3] = text("sh");
+	args[4] = big;
+	for (size_t i = 5; i < ARRAY_LEN(args); i++)
+		args[i] = text("argument");
+	r.process.args = args;
+	r.process.n_args = ARRAY_LEN(args);
+	assert_ok(call("CreateContainer", &r.q.base));
+	assert_ok(start("v"));
+	assert_string_equal(read_all("ReadStdout", "v", ""), "2996 99999\n");
+	assert_int_equal(wait_process("v", ""), 0);
+	assert_ok(remove_container("v"));
+}
+
 /* Ends the agent, as Kata's test client does at the end; nothing of the pod stays. */
 static void test_destroy(void **state)
 {
@@ -360,6 +518,12 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_shared_pids),
+		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_kill_all),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_unavailable),
+		cmocka_unit_test(test_much_output),
+		cmocka_unit_test(test_big_argv),
 		cmocka_unit_test(test_destroy),
 	};
 

@@ -117,7 +117,7 @@ static void import_manifest(const struct broker *b, const struct manifest *m)
 void broker_add_references(const struct broker *b, const char *json)
 {
 	static unsigned images;
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(json_freep) struct json *ids = NULL;
 
 	assert_ok(json_parse(bytes_str(json), &ids));

@@ -31,6 +31,7 @@ static const struct {
 		"{'i':[0,1,-17,1000,3735928559,493,5,0]}" },
 	{ "i = [9223372036854775807, -9223372036854775808]",
 		"{'i':[9223372036854775807,-9223372036854775808]}" },
+	{ "f = [0.4, +1.25, -0.5, 1_0.0_1, 0.0]", "{'f':[0.4,1.25,-0.5,10.01,0.0]}" },
 	{ "a = [ # c\n 1, # d\n\n [2, \"x\"],\r\n { y = 3 },\n]\nb = []",
 		"{'a':[1,[2,'x'],{'y':3}],'b':[]}" },
 	{ "t = { a = 1, b.c = 'x', \"d e\" = [] }\nu = {}",
@@ -119,10 +120,18 @@ static const struct {
 	{ "# \x01", "unexpected text" },
 	{ "a = 1\rb = 2", "unexpected text" },
 	{ "a = \"\xff\"", "invalid UTF-8" },
-	{ "a = 1.5", "line 1: '1.5': floating-point" },
-	{ "a = 1e3", "floating-point" },
-	{ "a = -inf", "floating-point" },
-	{ "a = nan", "floating-point" },
+	{ "a = 1.5e3", "line 1: '1.5e3': not a decimal" },
+	{ "a = 1e3", "not a decimal" },
+	{ "a = 01.5", "not a decimal" },
+	{ "a = 1.", "not a decimal" },
+	{ "a = .5", "not a value" },
+	{ "a = 1.5.5", "not a decimal" },
+	{ "a = 1_.5", "not a decimal" },
+	{ "a = 1.-5", "not a decimal" },
+	{ "a = 0.1234567890123456", "not a decimal" },
+	{ "a = 12345678.12345678", "not a decimal" },
+	{ "a = -inf", "infinity" },
+	{ "a = nan", "infinity" },
 	{ "a = 2026-03-01", "dates and times" },
 	{ "a = 2026-03-01T12:00:00Z", "dates and times" },
 	{ "a = 12:30:00", "dates and times" },
@@ -142,6 +151,39 @@ static const struct {
 	{ "a = [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", "nested too deeply" },
 	{ "a.b.c.d.e.f.g.h.i.j = [[[[[[[[1]]]]]]]]", "nested too deeply" },
 };
+
+static const struct {
+	const char *toml;
+	bool fine;
+	uint64_t milli;
+} millis[] = {
+	{ "a = 0.4", true, 400 },
+	{ "a = 0.29", true, 290 },
+	{ "a = 1.001", true, 1001 },
+	{ "a = 3", true, 3000 },
+	{ "a = 0.0", true, 0 },
+	{ "a = 999999999.999", true, 999999999999 },
+	{ "a = 0.0001", false, 0 },
+	{ "a = 1.0005", false, 0 },
+	{ "a = -0.5", false, 0 },
+	{ "a = -1", false, 0 },
+	{ "a = 9000000000000000000", false, 0 },
+	{ "a = '0.4'", false, 0 },
+	{ "a = true", false, 0 },
+};
+
+static void test_milli(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(millis); i++) {
+		AUTO(json_freep) struct json *j = NULL;
+		uint64_t v = 0;
+		assert_ok(toml_parse(bytes_str(millis[i].toml), &j));
+		assert_int_equal(json_milli(json_get(j, "a"), &v), millis[i].fine);
+		if (millis[i].fine)
+			assert_int_equal(v, millis[i].milli);
+	}
+}
 
 static void test_bad(void **state)
 {
@@ -228,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_milli),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_nul_byte),
 		cmocka_unit_test(test_too_many_keys),

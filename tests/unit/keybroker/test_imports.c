@@ -64,7 +64,7 @@ static int64_t until_of(const struct imports *i, int64_t now)
 static void test_debug(void **state)
 {
 	AUTO(store_freep) struct store *s = open_store("debug");
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	(void)state;
 	manifest_make(&m);
@@ -93,7 +93,7 @@ static void add_value(struct manifest *m, const char *id, const char *hex)
 static void test_overlap(void **state)
 {
 	AUTO(store_freep) struct store *s = open_store("overlap");
-	AUTO(manifest_done) struct manifest old = { 0 }, new = { 0 };
+	AUTO(ref_manifest_done) struct manifest old = { 0 }, new = { 0 };
 	AUTO(buf_done) struct buf first = BUF_INIT(STORE_VALUE_MAX);
 	AUTO(buf_done) struct buf second = BUF_INIT(STORE_VALUE_MAX);
 	AUTO(imports_freep) struct imports *before = NULL, *after = NULL;
@@ -135,7 +135,7 @@ static void test_overlap(void **state)
 static void test_same_and_older(void **state)
 {
 	AUTO(store_freep) struct store *s = open_store("same");
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(buf_done) struct buf first = BUF_INIT(STORE_VALUE_MAX);
 	AUTO(buf_done) struct buf again = BUF_INIT(STORE_VALUE_MAX);
 	AUTO(imports_freep) struct imports *i = NULL;
@@ -170,7 +170,7 @@ static void test_same_and_older(void **state)
 static void test_store(void **state)
 {
 	AUTO(store_freep) struct store *s = open_store("store");
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(buf_done) struct buf record = BUF_INIT(STORE_VALUE_MAX), list = BUF_INIT(65536);
 	AUTO(imports_freep) struct imports *i = NULL;
 	AUTO(json_freep) struct json *j = NULL;

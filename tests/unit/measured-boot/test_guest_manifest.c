@@ -82,7 +82,7 @@ static void test_vtpm(void **state)
 {
 	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	(void)state;
 	set_up(&f);
@@ -123,7 +123,7 @@ static void test_snp(void **state)
 {
 	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	char *models[] = { (char[]){ "EPYC-Milan" }, (char[]){ "EPYC-Genoa" },
 		(char[]){ "EPYC-Milan-v2" } };
 	struct digest_value d;
@@ -150,11 +150,11 @@ static void test_snp(void **state)
 				   true)),
 		digest_bytes(&d));
 
-	AUTO(manifest_done) struct manifest all = { 0 };
+	AUTO(ref_manifest_done) struct manifest all = { 0 };
 	f.in.cpu_models = (struct strv){ 0 };
 	assert_ok(guest_manifest_make(&f.in, &all));
 	assert_int_equal(count(&all, "snp_launch_measurement", false), 4 * 3 * 2);
-	AUTO(manifest_done) struct manifest one = { 0 };
+	AUTO(ref_manifest_done) struct manifest one = { 0 };
 	f.in.guest_features = 0x21;
 	assert_ok(guest_manifest_make(&f.in, &one));
 	assert_int_equal(count(&one, "snp_launch_measurement", false), 4 * 3);
@@ -166,7 +166,7 @@ static void test_tdx(void **state)
 {
 	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(td_boot_done) struct td_boot boot = { 0 };
 	AUTO(buf_done)
 	struct buf packed = test_file(test_vector("tdx/virtee-tdx/tdvf/OVMF.inteltdx.fd.xz"));
@@ -203,7 +203,7 @@ static void test_se(void **state)
 {
 	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(se_gen_done) struct se_gen g;
 	AUTO(buf_done) struct buf image = BUF_INIT(16 * 1024 * 1024);
 	struct se_image_measurement want;
@@ -223,7 +223,7 @@ static void test_se(void **state)
 			assert_bytes_equal(manifest_bytes(&m.values.v[i]), BYTES_OF(want.tag));
 
 	/* As an image for s390x has it: nothing of the other platforms. */
-	AUTO(manifest_done) struct manifest alone = { 0 };
+	AUTO(ref_manifest_done) struct manifest alone = { 0 };
 	f.boot.firmware = BYTES_NONE;
 	assert_ok(guest_manifest_make(&f.in, &alone));
 	assert_int_equal(alone.values.n, 1 + 3 + 2 + 2);
@@ -235,7 +235,7 @@ static void test_other_firmware(void **state)
 {
 	need_kernel();
 	AUTO(fixture_done) struct fixture f = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	(void)state;
 	set_up(&f);
@@ -251,7 +251,7 @@ static void test_other_firmware(void **state)
 
 static void print(const struct fixture *f, struct buf *json)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	assert_ok(guest_manifest_make(&f->in, &m));
 	assert_ok(manifest_print(&m, json));

@@ -19,15 +19,15 @@ static void assert_same(const struct manifest *a, const struct manifest *b, prin
 
 static struct err parse_json(void *arg, struct bytes in)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	(void)arg;
-	return manifest_parse(in, &m);
+	return ref_manifest_parse(in, &m);
 }
 
 static struct err parse_corim(void *arg, struct bytes in)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	(void)arg;
 	return manifest_from_corim(in, &m);
@@ -35,7 +35,7 @@ static struct err parse_corim(void *arg, struct bytes in)
 
 static struct err parse_trustee(void *arg, struct bytes in)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	(void)arg;
 	return manifest_parse_trustee(in, "image", &m);
@@ -43,7 +43,7 @@ static struct err parse_trustee(void *arg, struct bytes in)
 
 static void test_add(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	static const uint8_t v[DIGEST_MAX + 1];
 	struct manifest_entry e = { .id = "x", .text = "a", .v = bytes_of(v, 32) };
 
@@ -78,7 +78,7 @@ static void test_check(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		AUTO(manifest_done) struct manifest m = { 0 };
+		AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 		manifest_make(&m);
 		free(m.name);
@@ -88,12 +88,12 @@ static void test_check(void **state)
 		assert_err(manifest_to_corim(&m, &out), ERR_FORMAT);
 		assert_int_equal(out.n, 0);
 	}
-	AUTO(manifest_done) struct manifest initdata = { 0 };
+	AUTO(ref_manifest_done) struct manifest initdata = { 0 };
 	manifest_make(&initdata);
 	const struct manifest_entry e = { .id = "initdata", .v = bytes_str("x") };
 	assert_ok(manifest_add_value(&initdata, &e));
 	assert_err(manifest_print(&initdata, &out), ERR_DENIED);
-	AUTO(manifest_done) struct manifest none = { 0 };
+	AUTO(ref_manifest_done) struct manifest none = { 0 };
 	assert_ok(str_dup("x", &none.name));
 	assert_err(manifest_check(&none), ERR_FORMAT);
 	assert_err_text("no reference values");
@@ -101,14 +101,14 @@ static void test_check(void **state)
 
 static void test_json(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 }, again = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 }, again = { 0 };
 	AUTO(buf_done) struct buf json = BUF_INIT(MANIFEST_FILE_MAX);
 	AUTO(json_freep) struct json *tree = NULL;
 
 	(void)state;
 	manifest_make(&m);
 	assert_ok(manifest_print(&m, &json));
-	assert_ok(manifest_parse(buf_bytes(&json), &again));
+	assert_ok(ref_manifest_parse(buf_bytes(&json), &again));
 	assert_same(&m, &again, manifest_print);
 	assert_int_equal(again.version, 7);
 	each_prefix(bytes_of(json.p, json.n - 1), parse_json, NULL);
@@ -160,7 +160,7 @@ static void test_json_bad(void **state)
 
 static void test_trustee(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 }, again = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 }, again = { 0 };
 	AUTO(buf_done) struct buf json = BUF_INIT(MANIFEST_FILE_MAX);
 
 	(void)state;
@@ -186,7 +186,7 @@ static void test_trustee(void **state)
 
 static void test_corim(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 }, again = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 }, again = { 0 };
 	AUTO(buf_done) struct buf cbor = BUF_INIT(MANIFEST_FILE_MAX), more = BUF_INIT(4096);
 
 	(void)state;

@@ -12,7 +12,7 @@ struct opened {
 
 static struct err open_file(const struct opened *o, struct bytes data, struct bytes signature)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	const struct manifest_file f = { .data = data, .signature = signature, .key = o->key };
 	enum manifest_form form;
 
@@ -37,7 +37,7 @@ static const enum key_type types[] = { KEY_ED25519, KEY_P256, KEY_P384 };
 
 static void test_json(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(buf_done) struct buf json = BUF_INIT(MANIFEST_FILE_MAX);
 
 	(void)state;
@@ -88,7 +88,7 @@ static void test_order(void **state)
 
 static void test_corim(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	(void)state;
 	manifest_make(&m);
@@ -120,7 +120,7 @@ static void test_corim(void **state)
 
 static void test_corim_unsigned(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(key_freep) struct key *key = NULL;
 	AUTO(buf_done) struct buf cbor = BUF_INIT(MANIFEST_FILE_MAX);
 	struct opened o = { 0 };
@@ -141,7 +141,7 @@ static void test_corim_unsigned(void **state)
 static void test_corim_other_content(void **state)
 {
 	static const struct cose_header none = { 0 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(key_freep) struct key *key = NULL;
 	AUTO(buf_done) struct buf cbor = BUF_INIT(MANIFEST_FILE_MAX);
 	AUTO(buf_done) struct buf cose = BUF_INIT(MANIFEST_FILE_MAX);
@@ -158,7 +158,7 @@ static void test_corim_other_content(void **state)
 
 static void test_trustee(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 }, got = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 }, got = { 0 };
 	AUTO(key_freep) struct key *key = NULL;
 	AUTO(buf_done) struct buf json = BUF_INIT(MANIFEST_FILE_MAX);
 	AUTO(buf_done) struct buf sig = BUF_INIT(MANIFEST_SIGNATURE_MAX);
@@ -180,7 +180,7 @@ static void test_trustee(void **state)
 static void test_keys(void **state)
 {
 	static const enum key_type others[] = { KEY_RSA, KEY_P521, KEY_SM2 };
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 
 	(void)state;
 	manifest_make(&m);
@@ -197,7 +197,7 @@ static void test_keys(void **state)
 
 static void assert_peek(struct bytes file, enum manifest_form want)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	enum manifest_form form;
 
 	assert_ok(manifest_peek(file, &form, &m));
@@ -207,7 +207,7 @@ static void assert_peek(struct bytes file, enum manifest_form want)
 
 static void test_peek(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(key_freep) struct key *key = NULL;
 	AUTO(buf_done) struct buf file = BUF_INIT(MANIFEST_FILE_MAX);
 

@@ -135,7 +135,10 @@ static void test_refused(void **state)
 		{ POD(" containers: []"), ERR_FORMAT, "no containers" },
 		{ POD(" containers: [{}]\n---\n") POD(" containers: [{}]"), ERR_USAGE, "several" },
 		{ POD(" containers: [{}]\n containers: [{}]"), ERR_FORMAT, "twice" },
-		{ POD(" containers: [&a {}, *a]"), ERR_UNSUPPORTED, "line 5: an alias" },
+		{ POD(" containers: [&a {x: *a}]"), ERR_LIMIT, "line 5: nested too deeply" },
+		{ "kind: Pod\nx: {<<: 1}", ERR_FORMAT, "line 2: what is merged" },
+		{ "a: !!binary aGk=", ERR_UNSUPPORTED, "line 1" },
+		{ "[*a]", ERR_FORMAT, "line 1" },
 		{ POD(" containers: [" LIMITS("one", "1") "]"), ERR_FORMAT, "'one'" },
 		{ POD(" containers: [" LIMITS("[1]", "1") "]"), ERR_FORMAT, "cpu" },
 		{ "a: [1\nb", ERR_FORMAT, "line" },
@@ -143,7 +146,7 @@ static void test_refused(void **state)
 		{ "? [a]\n: b", ERR_UNSUPPORTED, "line 1" },
 		{ "? {a: b}\n: b", ERR_UNSUPPORTED, "line 1" },
 		{ "a: \"\\0\"", ERR_FORMAT, "NUL" },
-		{ "[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]", ERR_LIMIT, "deeply" },
+		{ "kind: Pod\na: [[[[[[[[[[[[[[1]]]]]]]]]]]]]]", ERR_LIMIT, "deeply" },
 		{ "a: \"\xff\"", ERR_FORMAT, "line" },
 	};
 	struct pod_size s = { 0 };

@@ -44,7 +44,7 @@ static void test_known(void **state)
 
 static void test_manifest(void **state)
 {
-	AUTO(manifest_done) struct manifest m = { 0 };
+	AUTO(ref_manifest_done) struct manifest m = { 0 };
 	AUTO(buf_done) struct buf json = BUF_INIT(MANIFEST_FILE_MAX);
 	AUTO(buf_done) struct buf corim = BUF_INIT(MANIFEST_FILE_MAX);
 	AUTO(buf_done) struct buf hex = BUF_INIT(2 * MANIFEST_FILE_MAX);

@@ -1,11 +1,11 @@
-#include "run_defaults.h"
+#include "runtime/guest_files.h"
 
 #include <fcntl.h>
 #include <limits.h>
 
 #include <base/file.h>
 
-RESULT run_guest_dir(enum vm_arch arch, char **ret_dir)
+RESULT guest_files_dir(enum vm_arch arch, char **ret_dir)
 {
 	static const char *const places[] = { "../share/sealpod/guest", "../guest",
 		"../../release/guest" };
@@ -55,7 +55,8 @@ static RESULT read_head(const char *kernel, struct buf *head)
 	return buf_end(head, kernel);
 }
 
-RESULT run_arch(const char *want, const char *kernel, unsigned archs, enum vm_arch *ret_arch)
+RESULT guest_files_arch(
+	const char *want, const char *kernel, unsigned archs, enum vm_arch *ret_arch)
 {
 	AUTO(buf_done) struct buf head = BUF_INIT(2 * VM_KERNEL_HEAD);
 	enum vm_arch arch = (enum vm_arch)__builtin_ctz(archs), built = VM_ARCHS;
@@ -74,7 +75,7 @@ RESULT run_arch(const char *want, const char *kernel, unsigned archs, enum vm_ar
 	return OK;
 }
 
-RESULT run_firmware_vars(const char *firmware, char **ret_path)
+RESULT guest_files_firmware_vars(const char *firmware, char **ret_path)
 {
 	static const char *const pairs[][2] = { { "CODE", "VARS" }, { "code", "vars" } };
 

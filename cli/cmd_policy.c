@@ -1,0 +1,11 @@
+/* sealpod policy: what may run in a pod, derived, compared and explained. */
+#include "commands.h"
+#include "policy.h"
+
+static const struct cli_command *const commands[] = { &cmd_policy_make, NULL };
+
+const struct cli_command cmd_policy = {
+	.name = "policy",
+	.summary = "what may run in a pod: derive, compare, test and explain its manifest",
+	.commands = commands,
+};

@@ -1,0 +1,46 @@
+/* The words of `sealpod policy`, and what they share. */
+#pragma once
+
+#include "image_place.h"
+
+#include <runtime/policy_make.h>
+
+extern const struct cli_command cmd_policy_make;
+
+enum {
+	POLICY_FILES_MAX = 256,
+	POLICY_OUT_MAX = 16 * 1024 * 1024
+};
+
+/* ---- policy_images.c: what images bring ---- */
+struct policy_images {
+	struct image_place_options place;
+	const struct strv *instead; /* "REFERENCE=PLACE" */
+	const char *architecture;   /* "amd64" */
+	bool none;		    /* nothing is looked at */
+};
+/* A policy_image_fn whose argument is struct policy_images. */
+RESULT policy_images_find(void *images, const char *reference, struct policy_image *ret);
+
+/* ---- policy_exec.c: --allow-exec [CONTAINER=]COMMAND ---- */
+struct policy_execs {
+	struct policy_exec *v;
+	size_t n;
+};
+RESULT policy_execs_parse(const struct strv *texts, struct policy_execs *ret);
+void policy_execs_done(struct policy_execs *x);
+
+/* ---- policy_files.c: YAML as given on the command line ---- */
+struct policy_file {
+	const char *path;
+	struct buf text;
+	struct json *documents;
+};
+struct policy_files {
+	struct policy_file *v;
+	size_t n;
+};
+RESULT policy_files_add(struct policy_files *f, const char *path);
+void policy_files_done(struct policy_files *f);
+/* The documents of each, for struct policy_options; the caller frees the list. */
+RESULT policy_files_documents(const struct policy_files *f, const struct json ***ret_list);

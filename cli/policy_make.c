@@ -1,0 +1,359 @@
+/* sealpod policy make: from what people give to kubectl to what a launch binds. */
+#include "image_commands.h"
+#include "policy.h"
+
+#include <base/file.h>
+#include <measured-boot/initdata.h>
+#include <runtime/pod_initdata.h>
+
+enum {
+	ENTRIES_MAX = 64,
+	CARRIER_MAX = 2 * 1024 * 1024,
+	PODS_MAX = 256
+};
+
+struct make_options {
+	struct image_place_options place;
+	const char *image_pull, *arch, *format, *output, *runtime_class;
+	struct strv images, config_files, allow_exec, data;
+	bool allow_logs, allow_stdin, free_references;
+	const char *kbs, *kbs_ca, *image_policy, *initdata;
+};
+
+#define OPTION(member, k) .kind = (k), .offset = offsetof(struct make_options, member)
+
+static const struct cli_option make_table[] = {
+	{ .name = "format",
+		OPTION(format, CLI_CHOICE),
+		.choices = "manifest|initdata|annotation",
+		.value = "KIND",
+		.help = "what is written (manifest)" },
+	{ .name = "output",
+		.letter = 'o',
+		OPTION(output, CLI_STRING),
+		.value = "FILE",
+		.help = "where it is written (standard output)" },
+	{ .name = "config-file",
+		OPTION(config_files, CLI_LIST),
+		.value = "FILE",
+		.help = "ConfigMaps and Secrets that pods refer to; may be given again" },
+	{ .name = "free-references",
+		OPTION(free_references, CLI_FLAG),
+		.help = "variables of objects that are not given may have any value" },
+	{ .name = "runtime-class",
+		OPTION(runtime_class, CLI_STRING),
+		.value = "NAME",
+		.help = "pods of other runtime classes are left alone" },
+	{ .name = "allow-exec",
+		OPTION(allow_exec, CLI_LIST),
+		.value = "[CONTAINER=]COMMAND",
+		.help = "may be started in running containers; words or a JSON list; may be given "
+			"again" },
+	{ .name = "allow-logs",
+		OPTION(allow_logs, CLI_FLAG),
+		.help = "the host may read what containers print" },
+	{ .name = "allow-stdin",
+		OPTION(allow_stdin, CLI_FLAG),
+		.help = "the host may write to containers" },
+	{ .name = "image-pull",
+		OPTION(image_pull, CLI_CHOICE),
+		.choices = "registry|none",
+		.value = "HOW",
+		.help = "where digests and configurations of images come from (registry)" },
+	{ .name = "image",
+		OPTION(images, CLI_LIST),
+		.value = "REFERENCE=PLACE",
+		.help = "look for this image at oci:DIR[:TAG] or docker://REFERENCE; may be given "
+			"again" },
+	{ .name = "arch",
+		OPTION(arch, CLI_CHOICE),
+		.choices = "amd64|s390x|arm64",
+		.value = "NAME",
+		.help = "of the guests (amd64)" },
+	IMAGE_PLACE_OPTIONS(struct make_options),
+	{ .name = "kbs", OPTION(kbs, CLI_STRING), .value = "URL", .help = "key broker" },
+	{ .name = "kbs-ca",
+		OPTION(kbs_ca, CLI_STRING),
+		.value = "FILE",
+		.help = "root of the broker's certificate (PEM)" },
+	{ .name = "image-policy",
+		OPTION(image_policy, CLI_STRING),
+		.value = "FILE|URI",
+		.help = "containers-policy.json, or its kbs:// name: whose images may run" },
+	{ .name = "initdata",
+		OPTION(initdata, CLI_STRING),
+		.value = "FILE",
+		.help = "initdata whose other entries are kept" },
+	{ .name = "data",
+		OPTION(data, CLI_LIST),
+		.value = "NAME=FILE",
+		.help = "another entry of the initdata; may be given again" },
+	{ 0 },
+};
+
+static bool is_format(const struct make_options *o, const char *format)
+{
+	return str_equal(o->format ? o->format : "manifest", format);
+}
+
+/* ---- initdata ---- */
+
+struct entries {
+	struct json_pair v[ENTRIES_MAX];
+	size_t n;
+};
+
+static void entries_done(struct entries *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		free(e->v[i].name);
+		free(e->v[i].value);
+	}
+}
+
+/* A later one of the same name takes the place of an earlier one. */
+static RESULT set_entry(struct entries *e, const char *name, struct bytes text)
+{
+	AUTO(auto_free) char *value = NULL;
+	size_t i = 0;
+
+	TRY(bytes_to_str(text, &value));
+	while (i < e->n && !str_equal(e->v[i].name, name))
+		i++;
+	if (i == ENTRIES_MAX)
+		return err_new(ERR_LIMIT, "initdata: more than %d entries", ENTRIES_MAX);
+	if (i == e->n) {
+		TRY(str_dup(name, &e->v[i].name));
+		e->n++;
+	}
+	free(e->v[i].value);
+	e->v[i].value = TAKE(value);
+	return OK;
+}
+
+static RESULT set_all(struct entries *e, struct bytes toml)
+{
+	AUTO(initdata_done) struct initdata d = { 0 };
+
+	TRY(initdata_parse(toml, &d));
+	for (size_t i = 0; i < d.data.n; i++)
+		TRY(set_entry(e, d.data.v[i].name, bytes_str(d.data.v[i].value)));
+	return OK;
+}
+
+static RESULT set_base(const char *path, struct entries *e, enum digest_alg *alg)
+{
+	AUTO(buf_done) struct buf in = BUF_INIT(CARRIER_MAX);
+	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
+	AUTO(initdata_done) struct initdata d = { 0 };
+
+	if (!path)
+		return OK;
+	TRY(file_read(path, &in));
+	TRY(initdata_any_parse(buf_bytes(&in), &toml));
+	TRY(initdata_parse(buf_bytes(&toml), &d));
+	*alg = d.algorithm;
+	return set_all(e, buf_bytes(&toml));
+}
+
+static RESULT read_optional(const char *path, struct buf *ret)
+{
+	return path ? file_read(path, ret) : OK;
+}
+
+/* What the options say; nothing but the manifest when they say nothing of a broker or images. */
+static RESULT set_made(const struct make_options *o, struct bytes manifest, struct entries *e)
+{
+	AUTO(buf_done) struct buf kbs_ca = BUF_INIT(INITDATA_MAX);
+	AUTO(buf_done) struct buf policy = BUF_INIT(INITDATA_MAX);
+	AUTO(buf_done) struct buf registry_ca = BUF_INIT(INITDATA_MAX);
+	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
+	bool uri = o->image_policy && str_starts(o->image_policy, "kbs://");
+
+	TRY(read_optional(o->kbs_ca, &kbs_ca));
+	TRY(read_optional(uri ? NULL : o->image_policy, &policy));
+	TRY(read_optional(o->place.ca, &registry_ca));
+	if (!o->kbs && !o->image_policy && !o->place.ca)
+		return set_entry(e, INITDATA_MANIFEST, manifest);
+	struct pod_initdata from = {
+		.kbs = o->kbs,
+		.kbs_ca = buf_bytes(&kbs_ca),
+		.manifest = manifest,
+		.image_policy = buf_bytes(&policy),
+		.image_policy_uri = uri ? o->image_policy : NULL,
+		.registry_ca = buf_bytes(&registry_ca),
+	};
+	TRY(pod_initdata_make(&from, &toml));
+	return set_all(e, buf_bytes(&toml));
+}
+
+static RESULT set_data(const struct strv *data, struct entries *e)
+{
+	for (size_t i = 0; i < data->n; i++) {
+		AUTO(buf_done) struct buf text = BUF_INIT(INITDATA_MAX);
+		AUTO(auto_free) char *name = NULL;
+		const char *equals = strchr(data->v[i], '=');
+
+		if (!equals)
+			return err_new(ERR_USAGE, "--data %s: not NAME=FILE", data->v[i]);
+		TRY(bytes_to_str(bytes_of(data->v[i], (size_t)(equals - data->v[i])), &name));
+		TRY(file_read(equals + 1, &text));
+		TRY(set_entry(e, name, buf_bytes(&text)));
+	}
+	return OK;
+}
+
+static RESULT make_initdata(const struct make_options *o, struct bytes manifest, struct buf *toml)
+{
+	AUTO(entries_done) struct entries e = { 0 };
+	enum digest_alg alg = DIGEST_SHA256;
+
+	TRY(set_base(o->initdata, &e, &alg));
+	TRY(set_made(o, manifest, &e));
+	TRY(set_data(&o->data, &e));
+	struct json_map map = { .v = e.v, .n = e.n };
+	return initdata_make(alg, &map, toml);
+}
+
+static RESULT carry(const struct make_options *o, struct bytes manifest, struct buf *out)
+{
+	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
+
+	if (is_format(o, "manifest")) {
+		buf_put(out, manifest);
+		return buf_end(out, "output");
+	}
+	TRY(make_initdata(o, manifest, &toml));
+	if (is_format(o, "annotation")) {
+		TRY(initdata_annotation_make(buf_bytes(&toml), out));
+		buf_puts(out, "\n");
+		return buf_end(out, "output");
+	}
+	buf_put(out, buf_bytes(&toml));
+	return buf_end(out, "output");
+}
+
+/* ---- pods ---- */
+
+struct run {
+	const struct make_options *o;
+	struct policy_files files;
+	size_t n_pods; /* of the files that are operands */
+	struct policy_execs execs;
+	const struct json **documents;
+	struct policy_images images;
+	struct policy_options options;
+	struct buf out;
+};
+
+static void run_done(struct run *r)
+{
+	policy_files_done(&r->files);
+	policy_execs_done(&r->execs);
+	free(r->documents);
+	buf_done(&r->out);
+}
+
+static RESULT prepare(const struct cli_args *args, struct run *r)
+{
+	const struct make_options *o = r->o;
+
+	for (size_t i = 0; i < args->n; i++)
+		TRY(policy_files_add(&r->files, args->v[i]));
+	for (size_t i = 0; i < o->config_files.n; i++)
+		TRY(policy_files_add(&r->files, o->config_files.v[i]));
+	TRY(policy_files_documents(&r->files, &r->documents));
+	TRY(policy_execs_parse(&o->allow_exec, &r->execs));
+	r->images = (struct policy_images){
+		.place = o->place,
+		.instead = &o->images,
+		.architecture = o->arch ? o->arch : "amd64",
+		.none = o->image_pull && str_equal(o->image_pull, "none"),
+	};
+	r->options = (struct policy_options){
+		.image = policy_images_find,
+		.image_arg = &r->images,
+		.objects = r->documents,
+		.n_objects = r->files.n,
+		.exec = r->execs.v,
+		.n_exec = r->execs.n,
+		.logs = o->allow_logs,
+		.input = o->allow_stdin,
+		.free_references = o->free_references,
+	};
+	return OK;
+}
+
+static void print_notes(const struct strv *notes)
+{
+	for (size_t i = 0; i < notes->n; i++)
+		(void)fprintf(stderr, "note: %s\n", notes->v[i]);
+}
+
+static RESULT make_one(const struct run *r, const struct policy_workload *w, struct buf *manifest)
+{
+	AUTO(strv_done) struct strv notes = { 0 };
+	struct err e = policy_make(&r->options, w, manifest, &notes);
+
+	if (failed(e))
+		return err_add(e, "%s %s", w->kind, w->name ? w->name : "(generated)");
+	print_notes(&notes);
+	return OK;
+}
+
+static bool is_meant(const struct make_options *o, const struct policy_workload *w)
+{
+	const char *class = json_string(json_pointer(w->pod, "/spec/runtimeClassName"));
+
+	return !o->runtime_class || (class && str_equal(class, o->runtime_class));
+}
+
+static RESULT find_only(const struct run *r, size_t n_files, struct policy_workload *ret)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n_files; i++) {
+		struct policy_workload w;
+		size_t at = 0;
+
+		while (policy_workload_next(r->documents[i], &at, &w)) {
+			if (!is_meant(r->o, &w))
+				continue;
+			*ret = w;
+			found++;
+		}
+	}
+	if (found == 0)
+		return err_new(ERR_NOT_FOUND, "no pod: a document with spec.containers");
+	if (found > 1)
+		return err_new(ERR_USAGE, "several pods: one at a time, or --format yaml");
+	return OK;
+}
+
+static RESULT make(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	AUTO(run_done) struct run r = { .o = options, .out = BUF_INIT(POLICY_OUT_MAX) };
+	AUTO(buf_done) struct buf manifest = BUF_INIT(POLICY_MANIFEST_MAX);
+	struct policy_workload w = { 0 };
+
+	(void)ret_exit;
+	TRY(prepare(args, &r));
+	TRY(find_only(&r, args->n, &w));
+	TRY(make_one(&r, &w, &manifest));
+	TRY(carry(r.o, buf_bytes(&manifest), &r.out));
+	if (r.o->output)
+		return file_write_atomic(r.o->output, buf_bytes(&r.out), 0644);
+	return fd_write_all(STDOUT_FILENO, buf_bytes(&r.out));
+}
+
+const struct cli_command cmd_policy_make = {
+	.name = "make",
+	.summary = "derive the pod manifest from Kubernetes YAML",
+	.operands = "FILE...",
+	.min_operands = 1,
+	.max_operands = POLICY_FILES_MAX,
+	.options = make_table,
+	.options_size = sizeof(struct make_options),
+	.run = make,
+	.notes = "FILE is anything that kubectl takes; - is standard input.",
+};
