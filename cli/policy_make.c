@@ -5,6 +5,7 @@
 #include <base/file.h>
 #include <measured-boot/initdata.h>
 #include <runtime/pod_initdata.h>
+#include <runtime/pod_size.h>
 
 enum {
 	ENTRIES_MAX = 64,
@@ -16,7 +17,7 @@ struct make_options {
 	struct image_place_options place;
 	const char *image_pull, *arch, *format, *output, *runtime_class;
 	struct strv images, config_files, allow_exec, data;
-	bool allow_logs, allow_stdin, free_references;
+	bool allow_logs, allow_stdin, free_references, in_place;
 	const char *kbs, *kbs_ca, *image_policy, *initdata;
 };
 
@@ -25,14 +26,18 @@ struct make_options {
 static const struct cli_option make_table[] = {
 	{ .name = "format",
 		OPTION(format, CLI_CHOICE),
-		.choices = "manifest|initdata|annotation",
+		.choices = "yaml|manifest|initdata|annotation",
 		.value = "KIND",
-		.help = "what is written (manifest)" },
+		.help = "what is written (yaml: FILE with the annotation in each pod)" },
 	{ .name = "output",
 		.letter = 'o',
 		OPTION(output, CLI_STRING),
 		.value = "FILE",
 		.help = "where it is written (standard output)" },
+	{ .name = "in-place",
+		.letter = 'i',
+		OPTION(in_place, CLI_FLAG),
+		.help = "write the annotations into FILE itself" },
 	{ .name = "config-file",
 		OPTION(config_files, CLI_LIST),
 		.value = "FILE",
@@ -93,7 +98,7 @@ static const struct cli_option make_table[] = {
 
 static bool is_format(const struct make_options *o, const char *format)
 {
-	return str_equal(o->format ? o->format : "manifest", format);
+	return str_equal(o->format ? o->format : "yaml", format);
 }
 
 /* ---- initdata ---- */
@@ -308,6 +313,66 @@ static bool is_meant(const struct make_options *o, const struct policy_workload 
 	return !o->runtime_class || (class && str_equal(class, o->runtime_class));
 }
 
+/* ---- YAML with annotations ---- */
+
+struct values {
+	char *v[PODS_MAX];
+	size_t n;
+};
+
+static void values_done(struct values *values)
+{
+	for (size_t i = 0; i < values->n; i++)
+		free(values->v[i]);
+}
+
+static RESULT annotation_of(const struct run *r, const struct policy_workload *w, char **ret_value)
+{
+	AUTO(buf_done) struct buf manifest = BUF_INIT(POLICY_MANIFEST_MAX);
+	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
+	AUTO(buf_done) struct buf text = BUF_INIT(POLICY_OUT_MAX);
+
+	TRY(make_one(r, w, &manifest));
+	TRY(make_initdata(r->o, buf_bytes(&manifest), &toml));
+	TRY(initdata_annotation_make(buf_bytes(&toml), &text));
+	return bytes_to_str(buf_bytes(&text), ret_value);
+}
+
+static RESULT annotate_file(const struct run *r, const struct policy_file *f, struct buf *out)
+{
+	AUTO(values_done) struct values values = { 0 };
+	struct policy_workload w;
+	size_t at = 0;
+
+	while (policy_workload_next(f->documents, &at, &w)) {
+		if (values.n == PODS_MAX)
+			return err_new(ERR_LIMIT, "%s: more than %d pods", f->path, PODS_MAX);
+		if (is_meant(r->o, &w))
+			TRY(annotation_of(r, &w, &values.v[values.n]));
+		values.n++;
+	}
+	return policy_annotate(
+		buf_bytes(&f->text), POD_ANNOTATION "cc_init_data", values.v, values.n, out);
+}
+
+static RESULT annotate_files(struct run *r, size_t n_files)
+{
+	for (size_t i = 0; i < n_files; i++) {
+		AUTO(buf_done) struct buf out = BUF_INIT(POLICY_OUT_MAX);
+
+		TRY(annotate_file(r, &r->files.v[i], &out));
+		if (r->o->in_place) {
+			TRY(file_write_atomic(r->files.v[i].path, buf_bytes(&out), 0644));
+			continue;
+		}
+		buf_puts(&r->out, i > 0 ? "---\n" : "");
+		buf_put(&r->out, buf_bytes(&out));
+	}
+	return buf_end(&r->out, "output");
+}
+
+/* ---- one pod ---- */
+
 static RESULT find_only(const struct run *r, size_t n_files, struct policy_workload *ret)
 {
 	size_t found = 0;
@@ -330,17 +395,28 @@ static RESULT find_only(const struct run *r, size_t n_files, struct policy_workl
 	return OK;
 }
 
-static RESULT make(const void *options, const struct cli_args *args, int *ret_exit)
+static RESULT make_only(struct run *r, size_t n_files)
 {
-	AUTO(run_done) struct run r = { .o = options, .out = BUF_INIT(POLICY_OUT_MAX) };
 	AUTO(buf_done) struct buf manifest = BUF_INIT(POLICY_MANIFEST_MAX);
 	struct policy_workload w = { 0 };
 
+	TRY(find_only(r, n_files, &w));
+	TRY(make_one(r, &w, &manifest));
+	return carry(r->o, buf_bytes(&manifest), &r->out);
+}
+
+static RESULT make(const void *options, const struct cli_args *args, int *ret_exit)
+{
+	AUTO(run_done) struct run r = { .o = options, .out = BUF_INIT(POLICY_OUT_MAX) };
+
 	(void)ret_exit;
+	if (r.o->in_place && (r.o->output || !is_format(r.o, "yaml")))
+		return err_new(
+			ERR_USAGE, "--in-place goes with --format yaml and without --output");
 	TRY(prepare(args, &r));
-	TRY(find_only(&r, args->n, &w));
-	TRY(make_one(&r, &w, &manifest));
-	TRY(carry(r.o, buf_bytes(&manifest), &r.out));
+	TRY(is_format(r.o, "yaml") ? annotate_files(&r, args->n) : make_only(&r, args->n));
+	if (r.o->in_place)
+		return OK;
 	if (r.o->output)
 		return file_write_atomic(r.o->output, buf_bytes(&r.out), 0644);
 	return fd_write_all(STDOUT_FILENO, buf_bytes(&r.out));

@@ -58,3 +58,11 @@ struct policy_options {
  */
 RESULT policy_make(const struct policy_options *options, const struct policy_workload *workload,
 	struct buf *manifest, struct strv *notes);
+
+/*
+ * The YAML with the annotation in each pod, in the order of policy_workload_next(); a value that is
+ * NULL leaves that pod as it is. All other bytes stay. ERR_UNSUPPORTED names the line where the
+ * annotations are written in a way that cannot be added to. The text was taken by pod_yaml_parse().
+ */
+RESULT policy_annotate(
+	struct bytes yaml, const char *name, char *const *values, size_t n_values, struct buf *out);
