@@ -17,6 +17,7 @@ RESULT admit_container(const struct manifest *m, const Agent__CreateContainerReq
 	if (q->sandbox_pidns && !m->shared_pid)
 		return err_deny(
 			ERR_DENIED, "manifest.namespaces", "sandbox_pidns", "(not listed)", "true");
+	TRY(spec_check_sysctls(q->oci, &m->sysctls));
 	TRY(spec_check(q, rule));
 	*ret_row = row;
 	return OK;

@@ -2,6 +2,10 @@
 
 #include <regex.h>
 
+enum {
+	SYSCTL_MAX = 256 /* characters of a value */
+};
+
 #define FIELD(member, kind, flags, max)                                                            \
 	JSON_FIELD(struct manifest_container, member, kind, flags, max)
 
@@ -39,6 +43,7 @@ static const struct json_field container_fields[] = {
 	FIELD(devices, FIELD_STRV, 0, MANIFEST_LIST_MAX),
 	FIELD(exec, FIELD_JSON, 0, 0),
 	FIELD(new_privileges, FIELD_BOOL, 0, 0),
+	FIELD(privileged, FIELD_BOOL, 0, 0),
 	FIELD(readonly_rootfs, FIELD_BOOL, 0, 0),
 	FIELD(after, FIELD_STRV, 0, MANIFEST_CONTAINERS_MAX),
 	FIELD(completed, FIELD_STRV, 0, MANIFEST_CONTAINERS_MAX),
@@ -57,6 +62,7 @@ static const struct json_field manifest_fields[] = {
 		MANIFEST_CONTAINERS_MAX, &container_table),
 	JSON_FIELD(struct manifest, allow, FIELD_STRV, 0, 8),
 	JSON_FIELD(struct manifest, shared_pid, FIELD_BOOL, 0, 0),
+	JSON_FIELD(struct manifest, sysctls, FIELD_MAP, 0, 64),
 };
 
 static const struct json_table manifest_table = {
@@ -347,6 +353,21 @@ static RESULT check_allow(const struct strv *allow)
 	return OK;
 }
 
+/* Names as sysctl(8) has them; both separators are the kernel's. */
+static RESULT check_sysctls(const struct json_map *sysctls)
+{
+	for (size_t i = 0; i < sysctls->n; i++) {
+		const char *name = sysctls->v[i].name;
+
+		if (name[0] == '.' || name[0] == '/' || strstr(name, "..") ||
+			name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._/-")] != '\0')
+			return err_new(ERR_FORMAT, "sysctls: %s is no name", name);
+		if (strlen(sysctls->v[i].value) > SYSCTL_MAX)
+			return err_new(ERR_LIMIT, "sysctls: %s: too long", name);
+	}
+	return OK;
+}
+
 static RESULT check_manifest(const struct manifest *m)
 {
 	struct err e;
@@ -356,6 +377,7 @@ static RESULT check_manifest(const struct manifest *m)
 	for (size_t i = 0; i < m->containers.n; i++)
 		if (failed(e = check_container(m, i)))
 			return err_add(e, "container %s", manifest_container_at(m, i)->name);
+	TRY(check_sysctls(&m->sysctls));
 	return check_allow(&m->allow);
 }
 

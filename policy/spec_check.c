@@ -106,22 +106,33 @@ static RESULT check_hooks(const Oci__Hooks *h)
 }
 
 /* containerd sets these two for every pod; the guest has them already (see init). */
-static RESULT check_sysctl(const Oci__Linux *l)
+static bool is_harmless(const Oci__Linux__SysctlEntry *e)
 {
 	static const char *const harmless[][2] = {
 		{ "net.ipv4.ip_unprivileged_port_start", "0" },
 		{ "net.ipv4.ping_group_range", "0 2147483647" },
 	};
 
-	for (size_t i = 0; i < l->n_sysctl; i++) {
-		size_t k = 0;
+	for (size_t k = 0; k < ARRAY_LEN(harmless); k++)
+		if (str_equal(e->key, harmless[k][0]) && str_equal(e->value, harmless[k][1]))
+			return true;
+	return false;
+}
 
-		while (k < ARRAY_LEN(harmless) &&
-			!(str_equal(l->sysctl[i]->key, harmless[k][0]) &&
-				str_equal(l->sysctl[i]->value, harmless[k][1])))
-			k++;
-		if (k == ARRAY_LEN(harmless))
-			return deny("manifest.sysctl", "Linux.Sysctl", l->sysctl[i]->key);
+RESULT spec_check_sysctls(const Oci__Spec *spec, const struct json_map *listed)
+{
+	const Oci__Linux *l = spec->linux_;
+
+	for (size_t i = 0; l && i < l->n_sysctl; i++) {
+		const Oci__Linux__SysctlEntry *e = l->sysctl[i];
+		const char *want = json_map_get(listed, e->key);
+		char field[DENIAL_FIELD_MAX];
+
+		if (is_harmless(e) || (want && str_equal(want, e->value)))
+			continue;
+		(void)snprintf(field, sizeof(field), "sysctls.%s", e->key);
+		return err_deny(ERR_DENIED, "manifest.sysctl", field, want ? want : "(not listed)",
+			e->value);
 	}
 	return OK;
 }
@@ -159,7 +170,7 @@ static RESULT check_devices(
 	for (size_t i = 0; l && i < l->n_devices; i++)
 		TRY(manifest_check_listed(rule, MANIFEST_DEVICES, l->devices[i]->path));
 	for (size_t i = 0; r && i < r->n_devices; i++)
-		if (r->devices[i]->allow)
+		if (r->devices[i]->allow && !rule->privileged)
 			return deny("manifest.devices", "Linux.Resources.Devices", "allow");
 	return OK;
 }
@@ -177,7 +188,6 @@ static RESULT check_linux(const Oci__Linux *l)
 		return deny("manifest.mounts", "Linux.RootfsPropagation", l->rootfspropagation);
 	if (l->n_maskedpaths > AGENT_PATHS_MAX || l->n_readonlypaths > AGENT_PATHS_MAX)
 		return err_new(ERR_LIMIT, "more than %d masked paths", AGENT_PATHS_MAX);
-	TRY(check_sysctl(l));
 	return spec_check_seccomp(l->seccomp);
 }
 

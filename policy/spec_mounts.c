@@ -62,7 +62,13 @@ bool spec_is_bind(const Oci__Mount *m)
 	return has_option(m, "bind") || has_option(m, "rbind");
 }
 
-static RESULT check_standard(const Oci__Mount *m, const struct standard_mount *s)
+static bool is_kernel_tree(const struct standard_mount *s)
+{
+	return str_equal(s->type, "sysfs") || str_equal(s->type, "cgroup");
+}
+
+static RESULT check_standard(
+	const Oci__Mount *m, const struct standard_mount *s, const struct manifest_container *rule)
 {
 	bool shm = str_equal(s->destination, SHM) && spec_is_bind(m) &&
 		   str_ends(m->source, SANDBOX_SHM);
@@ -72,7 +78,7 @@ static RESULT check_standard(const Oci__Mount *m, const struct standard_mount *s
 	if (!shm && !same)
 		return deny(m, s->type);
 	/* A writable sysfs or cgroup tree is asked for by privileged containers only. */
-	if ((str_equal(s->type, "sysfs") || str_equal(s->type, "cgroup")) && has_option(m, "rw"))
+	if (is_kernel_tree(s) && has_option(m, "rw") && !rule->privileged)
 		return deny(m, "ro");
 	return OK;
 }
@@ -148,7 +154,7 @@ static RESULT check_mount(const Oci__Mount *m, const struct manifest_container *
 
 	TRY(check_destination(m->destination));
 	if (s)
-		return check_standard(m, s);
+		return check_standard(m, s, rule);
 	if (v)
 		return check_volume(m, v);
 	TRY(manifest_check_listed(rule, MANIFEST_MOUNTS, m->destination));
@@ -237,6 +243,18 @@ static bool has_shm(const struct spec_inputs *in)
 	return false;
 }
 
+static void put_standard(struct json_writer *w, const struct standard_mount *s,
+	const struct manifest_container *rule)
+{
+	const char *options[ARRAY_LEN(s->options)] = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(s->options) && s->options[i]; i++)
+		if (!rule->privileged || !is_kernel_tree(s) || !str_equal(s->options[i], "ro"))
+			options[n++] = s->options[i];
+	put_mount(w, (const char *const[]){ s->destination, s->type, s->source }, options, n);
+}
+
 static void put_closed(struct json_writer *w, const struct spec_inputs *in)
 {
 	static const char *const bind_options[] = { "rbind", "ro", "nosuid", "nodev", "noexec" };
@@ -244,10 +262,7 @@ static void put_closed(struct json_writer *w, const struct spec_inputs *in)
 
 	for (size_t i = 0; i < ARRAY_LEN(standard); i++)
 		if (!shm || !str_equal(standard[i].destination, SHM))
-			put_mount(w,
-				(const char *const[]){ standard[i].destination, standard[i].type,
-					standard[i].source },
-				standard[i].options, ARRAY_LEN(standard[i].options));
+			put_standard(w, &standard[i], in->rule);
 	for (size_t i = 0; i < in->spec->n_mounts; i++)
 		put_listed(w, in, i);
 	if (in->resolv_conf && manifest_lists(in->rule, MANIFEST_MOUNTS, SPEC_RESOLV_CONF) &&

@@ -139,6 +139,26 @@ static void put_allow(const struct policy_work *work, struct json_writer *w)
 		jw_kbool(w, "shared_pid", true);
 }
 
+static RESULT put_sysctls(const struct policy_work *work, struct json_writer *w)
+{
+	const struct json *list = json_pointer(work->spec, "/securityContext/sysctls");
+
+	if (json_count(list) == 0)
+		return OK;
+	jw_key(w, "sysctls");
+	jw_object(w);
+	for (size_t i = 0; i < json_count(list); i++) {
+		const char *name = policy_text(json_at(list, i), "name"),
+			   *value = policy_text(json_at(list, i), "value");
+
+		if (!name || !value)
+			return err_new(ERR_FORMAT, "sysctls[%zu]: no name or value", i);
+		jw_kstr(w, name, value);
+	}
+	jw_object_end(w);
+	return OK;
+}
+
 static RESULT write_manifest(const struct policy_work *work, struct buf *json)
 {
 	struct json_writer w = jw_of(json);
@@ -152,6 +172,7 @@ static RESULT write_manifest(const struct policy_work *work, struct buf *json)
 	TRY(put_list(work, "ephemeralContainers", &w));
 	jw_array_end(&w);
 	put_allow(work, &w);
+	TRY(put_sysctls(work, &w));
 	jw_object_end(&w);
 	return buf_end(json, "pod manifest");
 }

@@ -223,6 +223,8 @@ static void put_rights(const struct policy_container *c, struct json_writer *w)
 {
 	const struct json *security = json_get(c->json, "securityContext");
 
+	if (policy_is_true(security, "privileged"))
+		jw_kbool(w, "privileged", true);
 	if (!policy_is_false(security, "allowPrivilegeEscalation"))
 		jw_kbool(w, "new_privileges", true);
 	if (policy_is_true(security, "readOnlyRootFilesystem"))

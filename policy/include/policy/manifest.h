@@ -51,6 +51,7 @@ struct manifest_container {
 	struct strv devices;	  /* device nodes of the guest, by path */
 	const struct json *exec;  /* array of argument arrays; may be NULL */
 	bool new_privileges;	  /* set-user-ID programs may raise privileges */
+	bool privileged;	  /* writable /sys, all devices of the guest, nothing masked */
 	bool readonly_rootfs;
 	struct strv after;     /* containers that must have been started before */
 	struct strv completed; /* containers that must have ended with 0 before */
@@ -61,6 +62,7 @@ struct manifest {
 	struct json_list containers; /* of struct manifest_container */
 	struct strv allow;	     /* "logs", "signal", "stdin", "stats" */
 	bool shared_pid;	     /* containers see each other's processes */
+	struct json_map sysctls;     /* kernel settings of the pod, literal */
 	struct json *tree;	     /* .exec points into it */
 };
 

@@ -31,6 +31,9 @@ RESULT spec_image(const Agent__CreateContainerRequest *q, const char **ret_image
 /* Everything but the process itself: namespaces, mounts, devices, capabilities, hooks, sysctls,
  * seccomp, limits. Before anything is pulled. */
 RESULT spec_check(const Agent__CreateContainerRequest *q, const struct manifest_container *rule);
+/* manifest.sysctl: kernel settings that the pod does not list, besides those that every engine sets
+ * and every guest has. */
+RESULT spec_check_sysctls(const Oci__Spec *spec, const struct json_map *listed);
 /* manifest.devices: devices whose numbers are not those of this machine's device nodes. */
 RESULT spec_check_devices_here(const Oci__Spec *spec);
 /* Capabilities, limits and labels of any process of the container. */

@@ -82,7 +82,7 @@ static void test_parse_bad(void **state)
 		{ ONE(",\"exec\":{}"), "exec" },
 		{ ONE(",\"after\":[\"a\"]"), "not listed above" },
 		{ ONE(",\"after\":[\"z\"]"), "not listed above" },
-		{ ONE(",\"privileged\":true"), "privileged" },
+		{ ONE(",\"privilege\":true"), "privilege" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

@@ -146,6 +146,43 @@ static void test_container(void **state)
 	assert_err_text("manifest.container");
 }
 
+static void test_sysctls(void **state)
+{
+	(void)state;
+	AUTO(manifest_done)
+	struct manifest m = pod_of(POD(",\"sysctls\":{\"net.core.somaxconn\":\"1024\"}"));
+	static const struct {
+		const char *key, *value, *error;
+	} rows[] = {
+		{ "net.core.somaxconn", "1024", NULL },
+		{ "net.core.somaxconn", "1", "sysctls.net.core.somaxconn: expected 1024, got 1" },
+		{ "net.ipv4.ip_unprivileged_port_start", "0", NULL },
+		{ "kernel.core_pattern", "|/x", "manifest.sysctl: sysctls.kernel.core_pattern" },
+	};
+	bool in_use[MANIFEST_CONTAINERS_MAX] = { 0 };
+	size_t row;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		Oci__Linux__SysctlEntry entry = OCI__LINUX__SYSCTL_ENTRY__INIT, *entries = &entry;
+		Oci__Linux linux_ = OCI__LINUX__INIT;
+		struct request r;
+
+		request_init(&r, "app", "r/a:1");
+		r.root.readonly = true;
+		r.spec.linux_ = &linux_;
+		linux_.sysctl = &entries;
+		linux_.n_sysctl = 1;
+		entry.key = (char *)(uintptr_t)rows[i].key;
+		entry.value = (char *)(uintptr_t)rows[i].value;
+		if (!rows[i].error) {
+			assert_ok(admit_container(&m, &r.q, in_use, &row));
+			continue;
+		}
+		assert_err(admit_container(&m, &r.q, in_use, &row), ERR_DENIED);
+		assert_err_text(rows[i].error);
+	}
+}
+
 static struct err plan_it(const struct manifest *m, Oci__Process *p, struct plan *plan)
 {
 	AUTO(image_config_done) struct image_config image = { 0 };
@@ -244,6 +281,7 @@ static void test_bad(void **state)
 		"\"env_also\":[\"~(\"]",
 		"\"completed\":[\"b\"]",
 		"\"user\":\"root\"",
+		"\"privileged\":\"yes\"",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -264,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_image),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_container),
+		cmocka_unit_test(test_sysctls),
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_env_also),
 		cmocka_unit_test(test_bad),

@@ -120,6 +120,11 @@ static void test_values(void **state)
 			"\"exec\":[[\"x\"]]" },
 		{ ONE(", stdin: true"), "\"allow\":[\"signal\",\"stats\",\"stdin\"]" },
 		{ ONE("") " shareProcessNamespace: true\n", "\"shared_pid\":true" },
+		{ ONE("") " securityContext: {sysctls: [{name: net.core.somaxconn, value: "
+			  "1024}]}\n",
+			"\"sysctls\":{\"net.core.somaxconn\":\"1024\"}" },
+		{ ONE(", securityContext: {privileged: true}"),
+			"\"CAP_WAKE_ALARM\"],\"privileged\":true,\"new_privileges\":true" },
 		{ ONE(""), "{\"at\":\"/var/lib/app\",\"kind\":\"image\"}" },
 		{ ONE(", volumeMounts: [{name: v, mountPath: /v}]") " volumes: [{name: v, "
 								    "emptyDir: {}}]\n",
