@@ -1,5 +1,6 @@
 /* sealpod doctor: which platforms this host can start, and what keeps the others from it. */
 #include "commands.h"
+#include "show_checks.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -112,26 +113,6 @@ static bool can_run(const struct diagnosis *d)
 }
 
 /* ---- for people ---- */
-static void put_checks(const struct host_checks *c, bool colour, struct buf *out)
-{
-	static const char *const colours[] = {
-		[HOST_OK] = "\033[32m",
-		[HOST_WARN] = "\033[33m",
-		[HOST_BAD] = "\033[31m",
-		[HOST_SKIPPED] = "\033[2m",
-	};
-
-	for (size_t i = 0; i < c->n; i++) {
-		const struct host_check *row = &c->v[i];
-
-		buf_printf(out, "  %s%-8s%s  %-17s %s\n", colour ? colours[row->status] : "",
-			host_status_name(row->status), colour ? "\033[0m" : "", row->what,
-			row->found);
-		if (row->fix[0])
-			buf_printf(out, "  %8s  %17s -> %s\n", "", "", row->fix);
-	}
-}
-
 static void put_table(const struct diagnosis *d, bool colour, struct buf *out)
 {
 	for (size_t i = 0; i < d->n_platforms; i++) {
@@ -139,33 +120,15 @@ static void put_table(const struct diagnosis *d, bool colour, struct buf *out)
 
 		buf_printf(out, "%s: %s\n", d->platforms[i].platform->name,
 			host_checks_pass(c) ? "can run here" : "cannot run here");
-		put_checks(c, colour, out);
+		show_checks(c, colour, out);
 	}
 	buf_puts(out, "services\n");
-	put_checks(&d->services, colour, out);
+	show_checks(&d->services, colour, out);
 	buf_puts(out, "container engines\n");
-	put_checks(&d->engines, colour, out);
+	show_checks(&d->engines, colour, out);
 }
 
 /* ---- for programs ---- */
-static void put_json_checks(struct json_writer *w, const char *name, const struct host_checks *c)
-{
-	jw_key(w, name);
-	jw_array(w);
-	for (size_t i = 0; i < c->n; i++) {
-		const struct host_check *row = &c->v[i];
-
-		jw_object(w);
-		jw_kstr(w, "check", row->what);
-		jw_kstr(w, "status", host_status_name(row->status));
-		jw_kstr(w, "found", row->found);
-		if (row->fix[0])
-			jw_kstr(w, "fix", row->fix);
-		jw_object_end(w);
-	}
-	jw_array_end(w);
-}
-
 static void put_json(const struct diagnosis *d, struct buf *out)
 {
 	struct json_writer w = jw_of(out);
@@ -178,12 +141,12 @@ static void put_json(const struct diagnosis *d, struct buf *out)
 		jw_object(&w);
 		jw_kstr(&w, "platform", d->platforms[i].platform->name);
 		jw_kbool(&w, "can_run", host_checks_pass(&d->platforms[i].checks));
-		put_json_checks(&w, "checks", &d->platforms[i].checks);
+		show_checks_json(&w, "checks", &d->platforms[i].checks);
 		jw_object_end(&w);
 	}
 	jw_array_end(&w);
-	put_json_checks(&w, "services", &d->services);
-	put_json_checks(&w, "engines", &d->engines);
+	show_checks_json(&w, "services", &d->services);
+	show_checks_json(&w, "engines", &d->engines);
 	jw_object_end(&w);
 	buf_puts(out, "\n");
 }

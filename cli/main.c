@@ -17,6 +17,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_run,
 	&cmd_doctor,
 	&cmd_pod,
+	&cmd_config,
 	&cmd_kbs,
 	&cmd_initdata,
 	&cmd_policy,

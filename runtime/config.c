@@ -22,12 +22,7 @@ RESULT config_handler_check(const char *handler)
 
 /* ---- files ---- */
 
-struct sources {
-	struct config_source v[RUNTIME_DROP_INS_MAX + 1];
-	size_t n;
-};
-
-static void sources_done(struct sources *s)
+void config_sources_done(struct config_sources *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->v[i].name);
@@ -36,7 +31,7 @@ static void sources_done(struct sources *s)
 	s->n = 0;
 }
 
-static RESULT read_source(const char *path, struct sources *s)
+static RESULT read_source(const char *path, struct config_sources *s)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(RUNTIME_CONFIG_MAX);
 	AUTO(json_freep) struct json *tree = NULL;
@@ -62,7 +57,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static RESULT read_named(const char *dir, const char *name, struct sources *s)
+static RESULT read_named(const char *dir, const char *name, struct config_sources *s)
 {
 	AUTO(auto_free) char *path = NULL;
 
@@ -72,7 +67,7 @@ static RESULT read_named(const char *dir, const char *name, struct sources *s)
 	return read_source(path, s);
 }
 
-static RESULT read_drop_ins(const char *dir, struct sources *s)
+static RESULT read_drop_ins(const char *dir, struct config_sources *s)
 {
 	struct dirent **names = NULL;
 	struct err e = OK;
@@ -89,7 +84,7 @@ static RESULT read_drop_ins(const char *dir, struct sources *s)
 	return e;
 }
 
-static RESULT read_sources(const char *file, struct sources *s)
+RESULT config_sources_read(const char *file, struct config_sources *s)
 {
 	const char *path = file ? file : RUNTIME_CONFIG;
 	const char *slash = strrchr(path, '/');
@@ -158,9 +153,10 @@ static bool has(const struct strv *list, const char *name)
 	return false;
 }
 
-static RESULT list_handlers(const struct config_source *sources, size_t n, struct strv *names)
+static RESULT list_handlers(
+	const struct config_source *sources, size_t n, bool built_in, struct strv *names)
 {
-	for (size_t i = 0; config_built_in_at(i); i++)
+	for (size_t i = 0; built_in && config_built_in_at(i); i++)
 		TRY(strv_add(names, config_built_in_at(i)));
 	for (size_t i = 0; i < n; i++) {
 		const struct json *tables = json_get(sources[i].tree, "handler");
@@ -182,7 +178,7 @@ static RESULT no_handler(const struct config_source *sources, size_t n, const ch
 	AUTO(strv_done) struct strv names = { 0 };
 	AUTO(buf_done) struct buf list = BUF_INIT(RUNTIME_HANDLERS_MAX * (RUNTIME_HANDLER_MAX + 2));
 
-	TRY(list_handlers(sources, n, &names));
+	TRY(list_handlers(sources, n, true, &names));
 	for (size_t i = 0; i < names.n; i++)
 		buf_printf(&list, "%s%s", i ? ", " : "", names.v[i]);
 	TRY(buf_end(&list, "handlers"));
@@ -264,9 +260,9 @@ RESULT config_from(const struct config_source *sources, size_t n, const char *ha
 
 RESULT runtime_config_read(const char *file, const char *handler, struct runtime_config *ret_config)
 {
-	AUTO(sources_done) struct sources s = { 0 };
+	AUTO(config_sources_done) struct config_sources s = { 0 };
 
-	TRY(read_sources(file, &s));
+	TRY(config_sources_read(file, &s));
 	return config_from(s.v, s.n, handler ? handler : RUNTIME_HANDLER, ret_config);
 }
 
@@ -281,15 +277,15 @@ RESULT runtime_config_load(const char *file, const char *handler, struct runtime
 	return OK;
 }
 
-RESULT runtime_config_handlers(const char *file, struct strv *ret_handlers)
+RESULT runtime_config_handlers(const char *file, bool built_in, struct strv *ret_handlers)
 {
-	AUTO(sources_done) struct sources s = { 0 };
+	AUTO(config_sources_done) struct config_sources s = { 0 };
 	AUTO(strv_done) struct strv names = { 0 };
 
-	TRY(read_sources(file, &s));
+	TRY(config_sources_read(file, &s));
 	for (size_t i = 0; i < s.n; i++)
 		TRY(check_tables(&s.v[i]));
-	TRY(list_handlers(s.v, s.n, &names));
+	TRY(list_handlers(s.v, s.n, built_in, &names));
 	*ret_handlers = names;
 	names = (struct strv){ 0 };
 	return OK;

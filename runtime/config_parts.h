@@ -61,6 +61,13 @@ struct config_source {
 	char *name;
 	struct json *tree;
 };
+struct config_sources {
+	struct config_source v[RUNTIME_DROP_INS_MAX + 1];
+	size_t n;
+};
+/* A file and those of config.d/ beside it by their names; NULL: RUNTIME_CONFIG, if it is there. */
+RESULT config_sources_read(const char *file, struct config_sources *s);
+void config_sources_done(struct config_sources *s);
 /* Pure: the configuration of a handler from files in their order. */
 RESULT config_from(const struct config_source *sources, size_t n, const char *handler,
 	struct runtime_config *ret_config);
@@ -69,3 +76,29 @@ RESULT config_from(const struct config_source *sources, size_t n, const char *ha
 RESULT config_annotation_check(const char *name, const struct vm_platform *p);
 /* Names of those that are allowed without a list. */
 RESULT config_annotation_defaults(const struct vm_platform *p, struct strv *ret_names);
+
+/* ---- Kata's files ---- */
+
+enum import_kind {
+	IMPORT_MEMBER,	    /* the same value */
+	IMPORT_BITS,	    /* a rate in bits per second */
+	IMPORT_WHOLE,	    /* a number that may be written as a fraction: rounded up */
+	IMPORT_SHARED_FS,   /* "virtio-fs" and its kin */
+	IMPORT_EMPTY_DIR,   /* "block-encrypted" and its kin */
+	IMPORT_ANNOTATIONS, /* regular expressions over names: the plain names among them */
+	IMPORT_PARAMETERS,  /* of the kernel, without those of Kata's agent */
+	IMPORT_QUOTE_PORT,  /* of vsock on the host */
+	IMPORT_SAME,	    /* always so here: not worth a line */
+	IMPORT_NONE	    /* no counterpart, for a reason */
+};
+struct import_key {
+	const char *name;
+	enum import_kind kind;
+	const char *member; /* of config_handler_members, else of config_runtime_members */
+	const char *why;
+};
+/* NULL: a key that Kata does not document. */
+const struct import_key *config_import_key(const char *name);
+/* Pure. `file` is looked at for its name only. */
+RESULT config_import_from(const struct config_source *sources, size_t n,
+	const struct config_import *i, struct config_import_result *ret);

@@ -88,10 +88,31 @@ RESULT runtime_config_read(
 /* Guest image and firmware of what is NULL, the architecture by the kernel. ERR_NOT_FOUND. */
 RESULT runtime_config_find(struct runtime_config *c);
 
-/* Names of all handlers, the built-in ones first. */
-RESULT runtime_config_handlers(const char *file, struct strv *ret_handlers);
+/* Names of the handlers: the built-in ones, then those of the files; or only what files name. */
+RESULT runtime_config_handlers(const char *file, bool built_in, struct strv *ret_handlers);
 /* The configuration as a file of ours that says everything: [runtime] and one [handler.NAME]. */
 RESULT runtime_config_print(const struct runtime_config *c, struct buf *out);
+
+struct host_facts;
+struct host_checks;
+/* Whether pods of this handler can start on a host: its files, its user, what the platform needs,
+ * each row with what to do. runtime_config_find() is not needed before. */
+void runtime_config_fit(
+	const struct host_facts *f, const struct runtime_config *c, struct host_checks *ret_checks);
+
+/* What an existing configuration.toml of Kata Containers (Go or Rust runtime) says, as ours. */
+struct config_import {
+	const char *file;     /* with config.d/ beside it */
+	const char *handler;  /* NULL: the built-in one of the platform */
+	const char *platform; /* NULL: as the file has it */
+};
+struct config_import_result {
+	struct runtime_config config;
+	struct buf toml;   /* only what the file said, with the rest as comments */
+	struct buf unused; /* JSON array of {"key", "value", "why"} */
+};
+RESULT runtime_config_import(const struct config_import *i, struct config_import_result *ret);
+void config_import_result_done(struct config_import_result *r);
 
 /*
  * Applies io.katacontainers.config.{hypervisor,runtime,agent}.* of a pod: those of the handler's

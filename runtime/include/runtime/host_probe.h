@@ -16,7 +16,7 @@ enum host_status {
 const char *host_status_name(enum host_status s); /* "ok", "warning", "missing", "skipped" */
 
 enum {
-	HOST_CHECKS_MAX = 16,
+	HOST_CHECKS_MAX = 24,
 	HOST_FOUND_MAX = 160,
 	HOST_FIX_MAX = 224,
 	HOST_OBJECTS_MAX = 64 * 1024

@@ -317,7 +317,7 @@ static void test_files(void **state)
 	assert_int_equal(c.memory_mib, 512);
 	assert_string_equal(c.kernel, kernel);
 	assert_true(c.arch < VM_ARCHS);
-	assert_ok(runtime_config_handlers(file, &handlers));
+	assert_ok(runtime_config_handlers(file, true, &handlers));
 	assert_int_equal(handlers.n, 7);
 	assert_string_equal(handlers.v[6], "two");
 	put(dir, "40-c.toml", "[handler.sealpod");
