@@ -16,6 +16,16 @@ enum {
 	PROCESS_KEEP_FDS_MAX = 64
 };
 
+enum {
+	PROCESS_GROUPS_MAX = 8
+};
+struct process_user {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[PROCESS_GROUPS_MAX]; /* besides gid; all others are dropped */
+	size_t n_groups;
+};
+
 struct process_spec {
 	const char *const *argv;	    /* argv[0] is searched in PATH when it has no '/' */
 	const char *const *envp;	    /* NULL: the caller's environment */
@@ -26,6 +36,8 @@ struct process_spec {
 	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL, race-free */
 	bool new_session;     /* setsid(): out of reach of the terminal's signals */
 	bool no_new_privs;
+	bool no_capabilities;		 /* none, now or by any program that it executes */
+	const struct process_user *user; /* NULL: this process's; implies no_capabilities */
 };
 
 #define PROCESS_SPEC(args)                                                                         \

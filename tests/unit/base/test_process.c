@@ -272,6 +272,35 @@ static void test_run_ok(void **state)
 	assert_string_equal(err_text(), "sh: exit status 5");
 }
 
+static void test_user(void **state)
+{
+	(void)state;
+	static const struct process_user nobody = {
+		.uid = 65534, .gid = 65533, .groups = { 65532 }, .n_groups = 1
+	};
+	struct process_spec spec =
+		PROCESS_SPEC(SH("test \"$(id -u):$(id -g):$(id -G)\" = '65534:65533:65533 65532' &&"
+				" grep -q '^CapEff:.0*$' /proc/self/status &&"
+				" grep -q '^CapBnd:.0*$' /proc/self/status &&"
+				" grep -q '^CapPrm:.0*$' /proc/self/status"));
+	struct process p = PROCESS_NONE;
+
+	spec.user = &nobody;
+	spec.die_with_parent = true;
+	spec.no_new_privs = true;
+	if (getuid() == 0) {
+		assert_int_equal(status_of(&spec), 0);
+	} else {
+		assert_err(process_start(&spec, &p), ERR_SYS);
+		skip();
+	}
+	/* Root without capabilities is held by permissions like everybody. */
+	spec = PROCESS_SPEC(SH("grep -q '^CapEff:.0*$' /proc/self/status && ! chown 1 /proc/self"));
+	spec.no_capabilities = true;
+	spec.stderr_fd = -1;
+	assert_int_equal(status_of(&spec), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_run_too_much_output),
 		cmocka_unit_test(test_run_leaves_grandchildren),
 		cmocka_unit_test(test_run_ok),
+		cmocka_unit_test(test_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
