@@ -1,6 +1,7 @@
 #include "runtime/tpm.h"
 #include "runtime/vm.h"
 #include "virtiofsd.h"
+#include "vm_user.h"
 
 #include <fcntl.h>
 
@@ -147,15 +148,60 @@ static RESULT add_nics(struct vm_launch *l, struct guest_ends *ends)
 	return OK;
 }
 
+/* Files of the pod, which only this process's user may open; QEMU finds them by number. */
+struct handed {
+	struct vm_config config;
+	char paths[2][32];
+	size_t n;
+};
+
+static RESULT hand_file(
+	struct handed *h, const char **path, int flags, struct guest_ends *ends, struct strv *argv)
+{
+	AUTO(auto_free) char *option = NULL;
+	int fd, number;
+
+	if (!*path)
+		return OK;
+	fd = open(*path, flags | O_CLOEXEC);
+	if (fd < 0)
+		return err_new(ERR_SYS, "opening %s", *path);
+	number = add_end(ends, fd);
+	TRY(strv_add(argv, "-add-fd"));
+	TRY(str_format(&option, "fd=%d,set=%d", number, number));
+	TRY(strv_add(argv, option));
+	(void)snprintf(h->paths[h->n], sizeof(h->paths[0]), "/dev/fdset/%d", number);
+	*path = h->paths[h->n++];
+	return OK;
+}
+
+static RESULT make_argv(const struct vm_launch *l, struct guest_ends *ends, struct strv *argv)
+{
+	struct handed h = { .config = l->config };
+	AUTO(strv_done) struct strv files = { 0 };
+
+	if (l->qemu_user) {
+		TRY(hand_file(&h, &h.config.initdata, O_RDONLY, ends, &files));
+		TRY(hand_file(&h, &h.config.firmware_vars, O_RDWR, ends, &files));
+	}
+	TRY(vm_argv(l->platform, &h.config, argv));
+	for (size_t i = 0; i < files.n; i++)
+		TRY(strv_add(argv, files.v[i]));
+	return OK;
+}
+
 static RESULT start_qemu(
-	const struct vm_launch *l, const struct guest_ends *ends, struct process *ret_qemu)
+	const struct vm_launch *l, struct guest_ends *ends, struct process *ret_qemu)
 {
 	AUTO(strv_done) struct strv argv = { 0 };
+	struct process_user user;
 	AUTO(auto_free) const char **list = NULL;
 	AUTO(auto_free) char *log = NULL;
 	AUTO(auto_close) int log_fd = -1;
 
-	TRY(vm_argv(l->platform, &l->config, &argv));
+	if (l->qemu_user)
+		TRY(vm_user_find(l->qemu_user, &user));
+	TRY(make_argv(l, ends, &argv));
 	list = calloc(argv.n + 1, sizeof(*list));
 	if (!list)
 		return err_new(ERR_NOMEM, "QEMU's command line");
@@ -171,6 +217,8 @@ static RESULT start_qemu(
 		.die_with_parent = true,
 		.new_session = true,
 		.no_new_privs = true,
+		.no_capabilities = true,
+		.user = l->qemu_user ? &user : NULL,
 	};
 	memcpy(spec.keep_fds, ends->fd, sizeof(spec.keep_fds));
 	return process_start(&spec, ret_qemu);

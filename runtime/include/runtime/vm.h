@@ -183,6 +183,7 @@ struct vm_launch {
 	const char *pod_dir;	 /* TPM state, qemu.log, swtpm.log */
 	const char *ca_dir;	 /* see tpm.h */
 	const char *virtiofsd;	 /* program; NULL: where Debian has it */
+	const char *qemu_user;	 /* see vm_user.h; NULL: this process's */
 };
 
 /* Starts swtpm where the platform has one, virtiofsd for config.share, then QEMU; all die with the

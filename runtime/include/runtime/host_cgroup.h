@@ -1,0 +1,44 @@
+/*
+ * The control groups of this host that a pod's processes are in: shim, QEMU, virtiofsd, swtpm.
+ * Hierarchies of version 1, version 2 and both at once. (cgroups(7); Kata's host cgroups)
+ */
+#pragma once
+
+#include "runtime/cpu_list.h"
+
+#include <sys/types.h>
+
+#define HOST_CGROUP_ROOT "/sys/fs/cgroup"
+
+struct host_cgroup;
+
+struct host_cgroup_spec {
+	/* linux.cgroupsPath: "/kubepods/pod1/ID", or "SLICE:PREFIX:NAME" for systemd. NULL or "":
+	 * "/sealpod/ID". ERR_FORMAT: steps out of the hierarchy. */
+	const char *path;
+	const char *id; /* of the pod */
+	bool only;	/* sandbox_cgroup_only; else all but vCPUs are in "/sealpod-overhead/ID" */
+	const char *root; /* NULL: HOST_CGROUP_ROOT */
+};
+/* Makes the groups. ERR_UNSUPPORTED: there is no hierarchy at the root. */
+RESULT host_cgroup_new(const struct host_cgroup_spec *spec, struct host_cgroup **ret_group);
+/* A process (0: this one) and what it starts from now on: call before anything is started. */
+RESULT host_cgroup_enter(struct host_cgroup *g, pid_t pid);
+/* QEMU, once it runs: out of the overhead into the pod's group. Nothing when `only`. */
+RESULT host_cgroup_enter_vm(struct host_cgroup *g, pid_t qemu);
+/* Union over the pod's containers; empty sets are left as they are. */
+RESULT host_cgroup_set_cpus(
+	struct host_cgroup *g, const struct cpu_list *cpus, const struct cpu_list *nodes);
+
+struct host_cgroup_usage {
+	uint64_t cpu_ns, memory_bytes, processes;
+};
+/* Of both groups together; a hierarchy without the controller counts 0. */
+RESULT host_cgroup_usage(const struct host_cgroup *g, struct host_cgroup_usage *ret_usage);
+/* Leaves the groups and removes them, with parents that were made for them. Those that others
+ * still use stay. NULL is fine. */
+void host_cgroup_freep(struct host_cgroup **g);
+/* What an owner that was killed left; processes in it are not touched. */
+void host_cgroup_clean(const struct host_cgroup_spec *spec);
+/* Path below each hierarchy's root, without '/' at its start; the caller frees. */
+RESULT host_cgroup_path(const struct host_cgroup_spec *spec, char **ret_path);
