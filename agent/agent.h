@@ -84,6 +84,9 @@ struct effects {
 	RESULT (*namespaces)(struct agent *a, const char *hostname);
 	RESULT (*mount)(const struct storage_mount *m, const char *target);
 	RESULT (*unmount)(const char *target); /* now or when its last user is gone */
+	RESULT (*block_prepare)(const struct agent *a, const char *driver, const char *source);
+	RESULT(*block_find)
+	(const struct agent *a, const char *driver, const char *source, char **ret_device);
 	RESULT (*interface_set)(const Types__Interface *i);
 	RESULT (*routes_add)(const Agent__Routes *routes);
 	RESULT (*neighbours_add)(const Agent__ARPNeighbors *neighbours);
@@ -104,6 +107,7 @@ extern const struct effects effects_real;
 struct settings {
 	const char *run_dir;	    /* "/run" */
 	const char *crun;	    /* "/usr/bin/crun" */
+	const char *volume;	    /* "/usr/bin/sealpod-volume" */
 	const char *cgroup_manager; /* "cgroupfs", or "disabled" on a host without cgroup v2 */
 	const char *cgroup_dir;	    /* where the containers' cgroups are */
 	const char *cdh_address;    /* "unix:///run/confidential-containers/cdh.sock" */
@@ -144,6 +148,7 @@ struct agent {
 	size_t n_storages;
 	struct storage_op *storage_ops;
 	uint64_t n_scrapes;  /* of metrics */
+	unsigned n_mappings; /* of the device mapper, made so far */
 	unsigned n_consoles; /* made so far, for their names */
 	bool stopping;
 };

@@ -183,6 +183,7 @@ static RESULT run(struct agent *a, const struct beginning *b, int log_fd)
 	static const struct settings set = {
 		.run_dir = RUN,
 		.crun = "/usr/bin/crun",
+		.volume = "/usr/bin/sealpod-volume",
 		.cgroup_manager = "cgroupfs",
 		.cgroup_dir = "/sys/fs/cgroup/sealpod",
 		.cdh_address = "unix://" RUN "/confidential-containers/cdh.sock",

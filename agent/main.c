@@ -117,6 +117,7 @@ static RESULT run(const void *opts, const struct cli_args *args, int *ret_exit)
 	struct settings set = {
 		.run_dir = o->run_dir ? o->run_dir : "/run",
 		.crun = o->crun ? o->crun : "/usr/bin/crun",
+		.volume = "sealpod-volume",
 		.cgroup_manager = o->cgroup_manager,
 	};
 

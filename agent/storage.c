@@ -17,6 +17,11 @@ static const struct storage_driver drivers[] = {
 	{ "virtio-fs", STORAGE_HOST, true, storage_attach_virtio_fs },
 	{ "ephemeral", STORAGE_MEMORY, true, storage_attach_ephemeral },
 	{ "local", STORAGE_MEMORY, true, storage_attach_local },
+	{ "blk", STORAGE_HOST, false, storage_attach_block },
+	{ "blk-ccw", STORAGE_HOST, false, storage_attach_block },
+	{ "mmioblk", STORAGE_HOST, false, storage_attach_block },
+	{ "nvdimm", STORAGE_HOST, false, storage_attach_block },
+	{ "scsi", STORAGE_HOST, false, storage_attach_block },
 	{ "watchable-bind", STORAGE_HOST, false, storage_attach_bind },
 	{ "bind", STORAGE_HOST, false, storage_attach_bind },
 };
@@ -127,6 +132,8 @@ static void detach(struct agent *a, struct storage *s)
 	}
 	if (s->fd >= 0)
 		(void)close(TAKE_FD(s->fd));
+	if (s->mapping)
+		storage_unmap(a, s->mapping);
 	/* Only what is empty, or was never more than a directory of ours. */
 	if (s->made && rmdir(s->mount_point) != 0 && !s->mounted)
 		err_ignore(dir_remove_tree(s->mount_point));
@@ -198,7 +205,7 @@ static RESULT storage_new(struct agent *a, const Agent__Storage *q, struct stora
 
 static RESULT keep(struct storage_op *op, const Agent__Storage *q, struct storage *s)
 {
-	if (s->driver->of_pod || q->shared)
+	if (s->driver->of_pod || q->shared || s->kind == STORAGE_ENCRYPTED)
 		TRY(user_add(s, POD));
 	return user_add(s, op->user);
 }
@@ -376,8 +383,13 @@ void storage_container_remove(struct container *c)
 void storage_forget(struct agent *a)
 {
 	a->stopping = true;
-	while (a->storage_ops)
-		op_end(a->storage_ops, err_new(ERR_STATE, "the agent ends"));
+	while (a->storage_ops) {
+		struct storage_op *op = a->storage_ops;
+
+		if (op->work)
+			op->cancel(op);
+		op_end(op, err_new(ERR_STATE, "the agent ends"));
+	}
 }
 
 void storage_sandbox_remove(struct agent *a)

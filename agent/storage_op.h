@@ -29,6 +29,9 @@ struct storage_op {
 	void *arg;
 	struct storage *now; /* being made */
 	bool waiting;	     /* for storage_step_done() */
+	/* Of what is under way while waiting: gives it up without storage_step_done(). */
+	void (*cancel)(struct storage_op *op);
+	void *work;
 };
 
 struct storage_driver {
@@ -58,8 +61,16 @@ RESULT storage_mount(const struct agent *a, struct storage *s, const struct stor
 /* FSGroup of the request: owner group and modes below the root. */
 RESULT storage_set_group(const struct storage *s, const Agent__FSGroup *g, bool read_only);
 
+/* Removes a mapping of the device mapper. */
+void storage_unmap(const struct agent *a, const char *mapping);
+/* Loads the driver and has it look again. */
+RESULT effect_block_prepare(const struct agent *a, const char *driver, const char *source);
+RESULT effect_block_find(
+	const struct agent *a, const char *driver, const char *source, char **ret_device);
+
 /* ---- drivers ---- */
 RESULT storage_attach_virtio_fs(struct storage_op *op, const Agent__Storage *q, struct storage *s);
 RESULT storage_attach_ephemeral(struct storage_op *op, const Agent__Storage *q, struct storage *s);
+RESULT storage_attach_block(struct storage_op *op, const Agent__Storage *q, struct storage *s);
 RESULT storage_attach_local(struct storage_op *op, const Agent__Storage *q, struct storage *s);
 RESULT storage_attach_bind(struct storage_op *op, const Agent__Storage *q, struct storage *s);

@@ -78,6 +78,24 @@ static RESULT no_unmount(const char *target)
 	return OK;
 }
 
+static RESULT no_prepare(const struct agent *a, const char *driver, const char *source)
+{
+	(void)a;
+	(void)driver;
+	(void)source;
+	return OK;
+}
+
+/* Some are there at once, the others never. */
+static RESULT no_find(
+	const struct agent *a, const char *driver, const char *source, char **ret_device)
+{
+	(void)a;
+	(void)driver;
+	return source[0] == '/' ? str_dup("/dev/null", ret_device)
+				: err_new(ERR_NOT_FOUND, "no device");
+}
+
 static RESULT no_interface(const Types__Interface *i)
 {
 	(void)i;
@@ -167,6 +185,8 @@ static const struct effects harmless = {
 	.namespaces = no_namespaces,
 	.mount = no_mount,
 	.unmount = no_unmount,
+	.block_prepare = no_prepare,
+	.block_find = no_find,
 	.interface_set = no_interface,
 	.routes_add = no_routes,
 	.neighbours_add = no_neighbours,

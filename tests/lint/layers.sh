@@ -13,6 +13,7 @@ declare -A may=(
 	[measured-boot]="base crypto net tee measured-boot"
 	[image-rs]="base crypto net tee image-rs"
 	[policy]="base crypto net policy"
+	[volume]="base volume"
 	[verify]="base crypto net tee collateral attestation measured-boot verify"
 	[keybroker-client]="base crypto net tee attestation keybroker-client"
 )
@@ -30,7 +31,7 @@ for module in "${!may[@]}"; do
 	[ -d "$module" ] || continue
 	while IFS=: read -r file line text; do
 		used=$(sed -E 's/.*<([a-z0-9-]+)\/.*/\1/' <<<"$text")
-		[[ " $lower collateral verify policy agent hub runtime keybroker cli " == *" $used "* ]] || continue
+		[[ " $lower collateral verify policy volume agent hub runtime keybroker cli " == *" $used "* ]] || continue
 		if [[ " ${may[$module]} " != *" $used "* ]]; then
 			echo "$file:$line: $module/ must not include <$used/...>"
 			bad=1

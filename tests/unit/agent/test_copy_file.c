@@ -17,9 +17,10 @@ static char run_dir[512];
 
 static int setup(void **state)
 {
-	const struct settings set = {
-		.run_dir = run_dir, .crun = "/bin/true", .cgroup_manager = "disabled"
-	};
+	const struct settings set = { .run_dir = run_dir,
+		.crun = "/bin/true",
+		.cgroup_manager = "disabled",
+		.cgroup_dir = "/nonexistent" };
 	int fds[2];
 
 	(void)state;

@@ -132,9 +132,10 @@ static bool is_mounted(const char *path)
 static int setup(void **state)
 {
 	static char run_dir[512];
-	const struct settings set = {
-		.run_dir = run_dir, .crun = "/bin/true", .cgroup_manager = "disabled"
-	};
+	const struct settings set = { .run_dir = run_dir,
+		.crun = "/bin/true",
+		.cgroup_manager = "disabled",
+		.cgroup_dir = "/nonexistent" };
 
 	(void)state;
 	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", test_dir());

@@ -1,0 +1,194 @@
+#include "volume_make.h"
+
+#include "dm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include <base/process.h>
+#include <base/random.h>
+#include <base/secret.h>
+#include <linux/fs.h>
+#include <linux/keyctl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+enum {
+	KEY_XTS = 64, /* two keys of AES-256 */
+	KEY_MAC = 32, /* HMAC-SHA-256, also the size of a tag */
+	SECTOR = 512,
+	BLOCK = 4096,
+	WIPE = 1024 * 1024,
+	DEVICE_MIN = 16 * 1024 * 1024,
+	PARAMS_MAX = 1024,
+	INODE_RATIO = 16384, /* mke2fs's own */
+	INODE_RATIO_LARGE = 163840
+};
+
+#define LARGE (UINT64_C(64) << 30)
+
+struct device {
+	unsigned major, minor;
+	uint64_t size;
+};
+
+/* Exclusively: a device that is mounted or mapped is not taken. */
+static RESULT open_device(const char *path, struct device *ret, int *ret_fd)
+{
+	AUTO(auto_close) int fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+	struct device d = { 0 };
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return err_new(ERR_SYS, "%s", path);
+	if (!S_ISBLK(st.st_mode) || ioctl(fd, BLKGETSIZE64, &d.size) != 0)
+		return err_new(ERR_FORMAT, "%s is no block device", path);
+	d.major = major(st.st_rdev);
+	d.minor = minor(st.st_rdev);
+	*ret = d;
+	*ret_fd = TAKE_FD(fd);
+	return OK;
+}
+
+/* So that the kernel finds no superblock of integrity and writes its own. */
+static RESULT wipe_begin(int fd)
+{
+	AUTO(auto_free) uint8_t *zeros = calloc(1, WIPE);
+
+	if (!zeros)
+		return err_new(ERR_NOMEM, "wiping");
+	if (pwrite(fd, zeros, WIPE, 0) != WIPE || fsync(fd) != 0 || ioctl(fd, BLKFLSBUF, 0) != 0)
+		return err_new(ERR_SYS, "wiping the device's beginning");
+	return OK;
+}
+
+static RESULT integrity_make(
+	const char *name, const struct device *d, uint64_t sectors, unsigned *ret_minor)
+{
+	char params[PARAMS_MAX];
+	const struct dm_target t = { .sectors = sectors, .type = "integrity", .params = params };
+
+	/* "D": no journal; after a crash of the guest nobody reads it. */
+	(void)snprintf(params, sizeof(params), "%u:%u 0 %d D 1 block_size:%d", d->major, d->minor,
+		KEY_MAC, BLOCK);
+	return dm_make(name, &t, ret_minor);
+}
+
+/* The kernel tells how much is left beside the tags only once it has written its superblock. */
+static RESULT integrity_format(const char *name, const struct device *d, uint64_t *ret_sectors)
+{
+	AUTO(buf_done) struct buf status = BUF_INIT(PARAMS_MAX);
+	unsigned minor;
+	struct err e;
+
+	TRY(integrity_make(name, d, BLOCK / SECTOR, &minor));
+	e = dm_status(name, &status);
+	TRY(dm_remove(name));
+	TRY(e);
+	buf_u8(&status, '\0');
+	TRY(buf_end(&status, "status"));
+	TRY(dm_integrity_sectors((const char *)status.p, ret_sectors));
+	*ret_sectors -= *ret_sectors % (BLOCK / SECTOR);
+	return OK;
+}
+
+static long key_add(const char *description, const struct secret *key)
+{
+	return syscall(SYS_add_key, "logon", description, secret_bytes(key).p, secret_size(key),
+		KEY_SPEC_PROCESS_KEYRING);
+}
+
+/* The mapping keeps its own copy, out of everybody's reach. */
+static RESULT crypt_make(const char *name, unsigned below, uint64_t sectors, char **ret_device)
+{
+	AUTO(secret_freep) struct secret *key = NULL;
+	char description[128], params[PARAMS_MAX];
+	const struct dm_target t = {
+		.sectors = sectors, .type = "crypt", .params = params, .secret = true
+	};
+	unsigned minor;
+	struct err e;
+	long id;
+
+	TRY(secret_new(KEY_XTS + KEY_MAC, &key));
+	TRY(random_fill(secret_data(key), secret_size(key)));
+	(void)snprintf(description, sizeof(description), "sealpod:%s", name);
+	id = key_add(description, key);
+	if (id < 0)
+		return err_new(ERR_SYS, "kernel keyring");
+	(void)snprintf(params, sizeof(params),
+		"aes-xts-plain64 :%d:logon:%s 0 /dev/dm-%u 0 2 integrity:%d:hmac(sha256) "
+		"sector_size:%d",
+		KEY_XTS + KEY_MAC, description, below, KEY_MAC, BLOCK);
+	e = dm_make(name, &t, &minor);
+	(void)syscall(SYS_keyctl, KEYCTL_REVOKE, id);
+	TRY(e);
+	return str_format(ret_device, "/dev/dm-%u", minor);
+}
+
+static void lower_name(const char *name, char to[static 128])
+{
+	(void)snprintf(to, 128, "%.100s-integrity", name);
+}
+
+RESULT volume_encrypt(const char *device, const char *name, char **ret_device)
+{
+	AUTO(auto_close) int fd = -1;
+	char lower[128];
+	struct device d;
+	uint64_t sectors;
+	unsigned minor;
+	struct err e;
+
+	TRY(open_device(device, &d, &fd));
+	if (d.size < DEVICE_MIN)
+		return err_new(ERR_FORMAT, "%s has %llu bytes, fewer than %d", device,
+			(unsigned long long)d.size, DEVICE_MIN);
+	TRY(wipe_begin(fd));
+	(void)close(TAKE_FD(fd));
+	lower_name(name, lower);
+	TRY(integrity_format(lower, &d, &sectors));
+	TRY(integrity_make(lower, &d, sectors, &minor));
+	e = crypt_make(name, minor, sectors, ret_device);
+	if (failed(e)) {
+		struct err_saved why;
+
+		err_save(e, &why);
+		err_ignore(dm_remove(lower));
+		return err_restore(&why);
+	}
+	return OK;
+}
+
+void volume_close(const char *name)
+{
+	char lower[128];
+
+	lower_name(name, lower);
+	/* From top to bottom; each goes when its last user does. */
+	err_ignore(dm_remove(name));
+	err_ignore(dm_remove(lower));
+}
+
+unsigned volume_inode_ratio(uint64_t size)
+{
+	return size > LARGE ? INODE_RATIO_LARGE : INODE_RATIO;
+}
+
+RESULT volume_make_filesystem(const char *device)
+{
+	AUTO(auto_close) int fd = -1;
+	AUTO(auto_free) char *ratio = NULL;
+	struct device d;
+
+	TRY(open_device(device, &d, &fd));
+	(void)close(TAKE_FD(fd));
+	TRY(str_format(&ratio, "%u", volume_inode_ratio(d.size)));
+	/* No journal and no reserve: nobody mounts it twice, and its user is not root's rival.
+	 * No discard: it would make the host's file larger in time, not smaller. */
+	const char *argv[] = { "mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0",
+		"-i", ratio, "-E", "nodiscard", device, NULL };
+	return process_run_ok(argv, BYTES_NONE, NULL);
+}
