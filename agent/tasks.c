@@ -133,7 +133,7 @@ void tasks_close_stdin(struct agent *a, struct ttrpc_call *call, struct bytes pa
 	reply_result(call, close_stdin(a, payload));
 }
 
-static RESULT resize(struct agent *a, struct bytes payload)
+static RESULT resize(struct agent *a, struct bytes payload, int *ret_window)
 {
 	AUTO(pb_free_any) Agent__TtyWinResizeRequest *q = NULL;
 	struct container *c;
@@ -142,8 +142,9 @@ static RESULT resize(struct agent *a, struct bytes payload)
 
 	TRY(PB_UNPACK(agent__tty_win_resize_request, payload, &q));
 	TRY(task_find(a, q->container_id, q->exec_id, &c, &t));
+	*ret_window = t->window_fd;
 	if (t->window_fd < 0)
-		return err_new(ERR_STATE, "the process has no terminal");
+		return OK;
 	if (q->row > UINT16_MAX || q->column > UINT16_MAX)
 		return err_new(ERR_FORMAT, "terminal of %u x %u", q->column, q->row);
 	size = (struct winsize){ .ws_row = (uint16_t)q->row, .ws_col = (uint16_t)q->column };
@@ -154,5 +155,12 @@ static RESULT resize(struct agent *a, struct bytes payload)
 
 void tasks_resize(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 {
-	reply_result(call, resize(a, payload));
+	int window = 0;
+	struct err e = resize(a, payload, &window);
+
+	/* The status by which Kata's runtimes know that there is none. */
+	if (!failed(e) && window < 0)
+		ttrpc_fail_as(call, TTRPC_UNAVAILABLE, "the process has no terminal");
+	else
+		reply_result(call, e);
 }

@@ -397,7 +397,7 @@ static void test_terminal(void **state)
 	assert_ok(remove_container("tty"));
 	create_app("notty", "sleep 1000");
 	q.container_id = text("notty");
-	assert_err(call("TtyWinResize", &q.base), ERR_STATE);
+	assert_err(call("TtyWinResize", &q.base), ERR_PEER);
 	assert_ok(remove_container("notty"));
 }
 

@@ -4,6 +4,7 @@
  */
 #include "calls.h"
 #include "fake_cdh.h"
+#include "request.h"
 #include "util.h"
 
 #include <signal.h>
@@ -59,71 +60,6 @@ static void need_world(void)
 {
 	if (!calls_client)
 		skip();
-}
-
-/* ---- a request and its parts ---- */
-
-enum {
-	MOUNTS = 4
-};
-
-struct request {
-	Agent__CreateContainerRequest q;
-	Oci__Spec spec;
-	Oci__Process process;
-	Oci__User user;
-	Oci__LinuxCapabilities caps;
-	Oci__POSIXRlimit rlimit;
-	Oci__Root root;
-	Oci__Linux linux_;
-	Oci__LinuxNamespace user_ns;
-	Oci__Mount mounts[MOUNTS];
-	Oci__Mount *mount_list[MOUNTS];
-	Oci__POSIXRlimit *rlimits[1];
-	Oci__LinuxNamespace *namespaces[1];
-	char *args[3];
-	uint32_t groups[2];
-	char *strings[2];
-};
-
-static void mount_at(struct request *r, const char *type, const char *source, const char *at)
-{
-	Oci__Mount *m = &r->mounts[r->spec.n_mounts];
-
-	oci__mount__init(m);
-	m->type = text(type);
-	m->source = text(source);
-	m->destination = text(at);
-	r->mount_list[r->spec.n_mounts++] = m;
-}
-
-static void request_init(struct request *r, const char *id, const char *command)
-{
-	agent__create_container_request__init(&r->q);
-	oci__spec__init(&r->spec);
-	oci__process__init(&r->process);
-	oci__user__init(&r->user);
-	oci__linux_capabilities__init(&r->caps);
-	oci__posixrlimit__init(&r->rlimit);
-	oci__root__init(&r->root);
-	oci__linux__init(&r->linux_);
-	oci__linux_namespace__init(&r->user_ns);
-	r->q.container_id = r->q.exec_id = text(id);
-	r->q.oci = &r->spec;
-	r->spec.process = &r->process;
-	r->spec.root = &r->root;
-	r->spec.linux_ = &r->linux_;
-	r->spec.mounts = r->mount_list;
-	r->root.path = rootfs;
-	r->process.user = &r->user;
-	r->process.cwd = text("/");
-	r->args[0] = text("/bin/sh");
-	r->args[1] = text("-c");
-	r->args[2] = text(command);
-	r->process.args = r->args;
-	r->process.n_args = 3;
-	mount_at(r, "proc", "proc", "/proc");
-	mount_at(r, "tmpfs", "tmpfs", "/dev");
 }
 
 /* ---- one behaviour a row ---- */
@@ -239,7 +175,7 @@ static void test_behaviours(void **state)
 		struct request r = { 0 };
 
 		print_message("%s\n", b->name);
-		request_init(&r, b->name, b->command);
+		request_init(&r, rootfs, b->name, b->command);
 		if (b->change)
 			b->change(&r);
 		assert_ok(call("CreateContainer", &r.q.base));
@@ -274,19 +210,19 @@ static void test_refused(void **state)
 	need_world();
 	struct request r = { 0 };
 
-	request_init(&r, "u", "true");
+	request_init(&r, rootfs, "u", "true");
 	r.user_ns.type = text("user");
 	r.namespaces[0] = &r.user_ns;
 	r.linux_.namespaces = r.namespaces;
 	r.linux_.n_namespaces = 1;
 	assert_err(call("CreateContainer", &r.q.base), ERR_UNSUPPORTED);
-	request_init(&r, "u", "true");
+	request_init(&r, rootfs, "u", "true");
 	r.root.path = text("/nowhere/at/all");
 	assert_err(call("CreateContainer", &r.q.base), ERR_PEER);
-	request_init(&r, "u", "true");
+	request_init(&r, rootfs, "u", "true");
 	r.spec.root = NULL;
 	assert_err(call("CreateContainer", &r.q.base), ERR_FORMAT);
-	request_init(&r, "u", "true");
+	request_init(&r, rootfs, "u", "true");
 	r.args[0] = text("/absent");
 	assert_true(failed(call("CreateContainer", &r.q.base)));
 	assert_err_text("absent");
@@ -298,7 +234,7 @@ static void test_exec(void **state)
 	need_world();
 	struct request r = { 0 };
 
-	request_init(&r, "x", "sleep 1000");
+	request_init(&r, rootfs, "x", "sleep 1000");
 	set_env(&r);
 	assert_ok(call("CreateContainer", &r.q.base));
 	assert_ok(start("x"));
@@ -317,11 +253,11 @@ static void test_shared_pids(void **state)
 	need_world();
 	struct request a = { 0 }, b = { 0 };
 
-	request_init(&a, "a", "sleep 4321");
+	request_init(&a, rootfs, "a", "sleep 4321");
 	a.q.sandbox_pidns = true;
 	assert_ok(call("CreateContainer", &a.q.base));
 	assert_ok(start("a"));
-	request_init(&b, "b",
+	request_init(&b, rootfs, "b",
 		"cat /proc/1/comm; cat /proc/*/cmdline | tr '\\0' ' ' | grep -c 4321; "
 		"ls /proc/1/root/ | wc -l; sh -c 'sleep 0.1 & exit'; sleep 0.3; "
 		"grep -l zombie /proc/*/status | wc -l");
@@ -340,7 +276,7 @@ static void run_container(const char *id, const char *command)
 {
 	struct request r = { 0 };
 
-	request_init(&r, id, command);
+	request_init(&r, rootfs, id, command);
 	assert_ok(call("CreateContainer", &r.q.base));
 	assert_ok(start(id));
 }
@@ -382,7 +318,7 @@ static void test_kill_all(void **state)
 	need_world();
 	struct request r = { 0 };
 
-	request_init(&r, "k", "sleep 1000");
+	request_init(&r, rootfs, "k", "sleep 1000");
 	r.q.sandbox_pidns = true;
 	assert_ok(call("CreateContainer", &r.q.base));
 	assert_ok(start("k"));
@@ -477,7 +413,7 @@ static void test_big_argv(void **state)
 	static char big[100 * 1000];
 	struct request r = { 0 };
 
-	request_init(&r, "v", "echo $# ${#1}");
+	request_init(&r, rootfs, "v", "echo $# ${#1}");
 	memset(big, 'x', sizeof(big) - 1);
 	for (size_t i = 0; i < 3; i++)
 		args[i] = r.args[i];
