@@ -147,9 +147,8 @@ RESULT bundle_load(const char *dir, const char *config, struct bundle *ret_bundl
 	if (!b.dir)
 		return err_new(ERR_SYS, "bundle %s", dir);
 	TRY(path_join(b.dir, config ? config : "config.json", &path));
-	struct err e = file_read(config && config[0] == '/' ? config : path, &text);
-	if (!failed(e))
-		e = take_all(&b, buf_bytes(&text));
+	TRY(file_read(config && config[0] == '/' ? config : path, &text));
+	struct err e = take_all(&b, buf_bytes(&text));
 	if (failed(e))
 		return err_add(e, "%s", path);
 	*ret_bundle = b;

@@ -15,16 +15,18 @@ check() { # PAGE COMMAND...
 for page in docs/man/*.scd; do
 	name=$(basename "$page" | sed -E 's/\.[0-9]\.scd$//')
 	scdoc <"$page" >/dev/null || { echo "$page: scdoc refuses it"; bad=1; }
-	# Section 8 documents programs, section 1 the commands of sealpod.
+	# Section 8 documents programs, section 1 commands.
 	if [[ $page == *.8.scd ]]; then
 		check "$(basename "$page")" "$bin/$name"
 		continue
 	fi
 	command=${name#sealpod-}
-	subcommands=$("$bin/sealpod" "$command" --help | sed -n '/^Commands:/,/^$/p' | awk 'NR > 1 && NF {print $1}')
-	check "$(basename "$page")" "$bin/sealpod" "$command"
+	words=("$bin/sealpod" "$command")
+	"${words[@]}" --help >/dev/null 2>&1 || words=("$bin/$name") # a program of its own
+	subcommands=$("${words[@]}" --help | sed -n '/^Commands:/,/^$/p' | awk 'NR > 1 && NF {print $1}')
+	check "$(basename "$page")" "${words[@]}"
 	for sub in $subcommands; do
-		check "$(basename "$page")" "$bin/sealpod" "$command" "$sub"
+		check "$(basename "$page")" "${words[@]}" "$sub"
 	done
 done
 exit "$bad"
