@@ -2,6 +2,7 @@
 
 #include <agent.pb-c.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 
@@ -9,16 +10,21 @@
 #include <base/file.h>
 
 enum {
-	CHUNK = 32 * 1024, /* one read or write call */
+	OUTPUT_CHUNK = 256 * 1024, /* one read of the guest's */
+	INPUT_CHUNK = 32 * 1024,   /* one write */
+	KEPT_MAX = 64 * 1024,	   /* an empty buffer that is larger is released */
 	ROUND_MS = 50
 };
 
+/* While one chunk is written here, the next is already asked for. */
 struct output {
 	struct agent_stdio *stdio;
 	const char *method;
 	int fd;
-	bool ended;
-	struct buf pending; /* read from the guest, not yet written here */
+	bool whole_writes; /* the descriptor does not block by itself */
+	bool reading;	   /* a call is under way */
+	bool end_seen, ended;
+	struct buf pending; /* read from the guest, not yet written here: below two chunks */
 	struct loop_source *writable;
 };
 
@@ -29,8 +35,14 @@ struct agent_stdio {
 	unsigned users;
 	bool closed; /* by the owner */
 	struct output out, err;
+	uint64_t written;
+	void (*ended)(void *arg);
+	void *ended_arg;
 	int stdin_fd;
 	bool stdin_ended;
+	bool stdin_closing; /* after what is there now */
+	void (*closed_fn)(void *arg);
+	void *closed_arg;
 	struct loop_source *readable;
 	struct buf input; /* read here, not yet taken by the guest */
 	char *stdin_failure;
@@ -59,63 +71,131 @@ static void unwatch(struct loop_source **source)
 
 static void read_more(struct output *o);
 
-/* Writes without ever blocking the loop: a pipe that polls writable takes PIPE_BUF bytes. */
-static bool write_some(struct output *o)
+/* A pipe that polls writable takes PIPE_BUF bytes without blocking. */
+static size_t writable_bytes(const struct output *o, size_t n)
 {
 	struct pollfd p = { .fd = o->fd, .events = POLLOUT };
 
-	while (o->pending.n > 0) {
-		size_t n = o->pending.n < PIPE_BUF ? o->pending.n : PIPE_BUF;
+	if (o->whole_writes)
+		return n;
+	if (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLOUT | POLLERR | POLLHUP)))
+		return 0;
+	return n < PIPE_BUF ? n : PIPE_BUF;
+}
 
-		if (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLOUT | POLLERR | POLLHUP)))
-			return false;
-		ssize_t done = write(o->fd, o->pending.p, n);
-		if (done < 0 && (errno == EAGAIN || errno == EINTR))
-			return false;
-		if (done < 0)
-			o->fd = -1; /* nobody reads any more: the rest is thrown away */
-		buf_consume(&o->pending, done < 0 ? o->pending.n : (size_t)done);
+/* Writes without ever blocking the loop; returns how much. Without anybody who reads any more it is
+ * thrown away. */
+static size_t write_now(struct output *o, struct bytes data)
+{
+	size_t done = 0;
+
+	while (done < data.n && o->fd >= 0) {
+		size_t want = writable_bytes(o, data.n - done);
+		ssize_t n = want > 0 ? write(o->fd, data.p + done, want) : -1;
+
+		if (want == 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+			break;
+		if (n < 0)
+			o->fd = -1;
+		else
+			done += (size_t)n;
 	}
+	o->stdio->written += done;
+	return o->fd < 0 ? data.n : done;
+}
+
+static void forget(struct buf *b)
+{
+	if (b->size > KEPT_MAX)
+		buf_done(b);
+	else
+		buf_clear(b);
+}
+
+/* True when nothing is left to write. */
+static bool write_pending(struct output *o)
+{
+	size_t n = write_now(o, buf_bytes(&o->pending));
+
+	if (n < o->pending.n) {
+		buf_consume(&o->pending, n);
+		return false;
+	}
+	forget(&o->pending);
 	return true;
+}
+
+static void end_output(struct output *o)
+{
+	struct agent_stdio *s = o->stdio;
+
+	o->ended = true;
+	unwatch(&o->writable);
+	if (s->out.ended && s->err.ended && s->ended && !s->closed) {
+		void (*fn)(void *arg) = s->ended;
+
+		s->ended = NULL;
+		fn(s->ended_arg);
+	}
+}
+
+static void on_writable(void *arg, int fd, unsigned events);
+
+static void watch_writable(struct output *o)
+{
+	if (o->writable || o->ended)
+		return;
+	if (failed(loop_add_fd(
+		    agent_loop(o->stdio->agent), o->fd, EPOLLOUT, on_writable, o, &o->writable))) {
+		/* Not pollable, so it does not block either. */
+		err_ignore(fd_write_all(o->fd, buf_bytes(&o->pending)));
+		forget(&o->pending);
+	}
+}
+
+/* After anything changed: write, ask for more, end. The owner may be gone when it returns. */
+static void step(struct output *o)
+{
+	if (o->ended)
+		return;
+	if (o->pending.n > 0 && !write_pending(o))
+		watch_writable(o);
+	if (o->pending.n == 0)
+		unwatch(&o->writable);
+	if (o->end_seen && o->pending.n == 0)
+		end_output(o);
+	else
+		read_more(o);
 }
 
 static void on_writable(void *arg, int fd, unsigned events)
 {
 	struct output *o = arg;
+	struct agent_stdio *s = o->stdio;
 
 	(void)fd;
 	(void)events;
-	if (!write_some(o))
-		return;
-	unwatch(&o->writable);
-	read_more(o);
-}
-
-static void deliver(struct output *o)
-{
-	if (o->fd < 0)
-		buf_clear(&o->pending);
-	if (write_some(o)) {
-		read_more(o);
-		return;
-	}
-	if (failed(loop_add_fd(
-		    agent_loop(o->stdio->agent), o->fd, EPOLLOUT, on_writable, o, &o->writable))) {
-		/* Not pollable, so it does not block either. */
-		err_ignore(fd_write_all(o->fd, buf_bytes(&o->pending)));
-		buf_clear(&o->pending);
-		read_more(o);
-	}
+	s->users++;
+	step(o);
+	release(s);
 }
 
 static RESULT take_output(struct output *o, struct bytes payload)
 {
 	AUTO(pb_freep) ProtobufCMessage *answer = NULL;
+	struct bytes data;
+	size_t n = 0;
 
 	TRY(pb_unpack(&agent__read_stream_response__descriptor, payload, &answer));
 	const Agent__ReadStreamResponse *r = (const void *)answer;
-	buf_clear(&o->pending);
-	buf_put(&o->pending, bytes_of(r->data.data, r->data.len));
+	if (r->data.len > OUTPUT_CHUNK)
+		return err_new(ERR_PEER, "the guest sent %zu bytes, asked for %d", r->data.len,
+			(int)OUTPUT_CHUNK);
+	data = bytes_of(r->data.data, r->data.len);
+	o->end_seen = data.n == 0;
+	if (o->pending.n == 0)
+		n = write_now(o, data);
+	buf_put(&o->pending, bytes_of(data.p + n, data.n - n));
 	return buf_end(&o->pending, "output");
 }
 
@@ -124,10 +204,11 @@ static void on_output(void *arg, struct err e, struct bytes payload)
 	struct output *o = arg;
 	struct agent_stdio *s = o->stdio;
 
-	if (s->closed || failed(e) || failed(take_output(o, payload)) || o->pending.n == 0)
-		o->ended = true;
-	else
-		deliver(o);
+	o->reading = false;
+	if (s->closed || failed(e) || failed(take_output(o, payload)))
+		o->end_seen = true;
+	if (!s->closed)
+		step(o);
 	release(s);
 }
 
@@ -139,14 +220,19 @@ static void read_more(struct output *o)
 		.service = AGENT_SERVICE, .method = o->method, .request = &request.base
 	};
 
+	if (o->reading || o->end_seen || o->pending.n >= OUTPUT_CHUNK)
+		return;
 	request.container_id = s->container_id;
 	request.exec_id = s->exec_id;
-	request.len = CHUNK;
+	request.len = OUTPUT_CHUNK;
 	s->users++;
-	if (failed(agent_call_start(s->agent, &c, on_output, o))) {
-		o->ended = true;
-		release(s);
-	}
+	o->reading = true;
+	if (!failed(agent_call_start(s->agent, &c, on_output, o)))
+		return;
+	o->reading = false;
+	o->end_seen = true;
+	step(o);
+	release(s);
 }
 
 /* ---- input ---- */
@@ -154,10 +240,21 @@ static void read_more(struct output *o)
 static void send_input(struct agent_stdio *s);
 static void next_input(struct agent_stdio *s);
 
+static void tell_closed(struct agent_stdio *s)
+{
+	void (*fn)(void *arg) = s->closed_fn;
+
+	s->stdin_ended = true;
+	s->closed_fn = NULL;
+	if (fn)
+		fn(s->closed_arg);
+}
+
 static void on_closed(void *arg, struct err e, struct bytes payload)
 {
 	(void)e;
 	(void)payload;
+	tell_closed(arg);
 	release(arg);
 }
 
@@ -173,8 +270,10 @@ static void close_stdin(struct agent_stdio *s)
 	request.container_id = s->container_id;
 	request.exec_id = s->exec_id;
 	s->users++;
-	if (failed(agent_call_start(s->agent, &c, on_closed, s)))
-		release(s);
+	if (!failed(agent_call_start(s->agent, &c, on_closed, s)))
+		return;
+	tell_closed(s);
+	release(s);
 }
 
 static RESULT take_written(struct agent_stdio *s, struct bytes payload)
@@ -196,8 +295,8 @@ static void on_input_taken(void *arg, struct err e, struct bytes payload)
 	if (!failed(e))
 		e = take_written(s, payload);
 	if (failed(e) && !s->stdin_failure) {
-		s->stdin_ended = true;
 		err_ignore(str_dup(err_text(), &s->stdin_failure)); /* told, not acted on */
+		tell_closed(s);
 	} else if (!failed(e) && !s->closed) {
 		next_input(s);
 	}
@@ -217,7 +316,7 @@ static void send_input(struct agent_stdio *s)
 	request.data.len = s->input.n;
 	s->users++;
 	if (failed(agent_call_start(s->agent, &c, on_input_taken, s))) {
-		s->stdin_ended = true;
+		tell_closed(s);
 		release(s);
 	}
 }
@@ -225,10 +324,10 @@ static void send_input(struct agent_stdio *s)
 /* What the descriptor has now; false when it would block. */
 static bool read_input(struct agent_stdio *s)
 {
-	uint8_t chunk[CHUNK];
+	uint8_t chunk[INPUT_CHUNK];
 	ssize_t n = read(s->stdin_fd, chunk, sizeof(chunk));
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !s->stdin_closing)
 		return false;
 	if (n <= 0) {
 		close_stdin(s);
@@ -256,6 +355,10 @@ static void next_input(struct agent_stdio *s)
 		send_input(s);
 		return;
 	}
+	if (s->stdin_closing) {
+		(void)read_input(s);
+		return;
+	}
 	/* Files and /dev/null cannot be polled: they never block. */
 	if (failed(loop_add_fd(
 		    agent_loop(s->agent), s->stdin_fd, EPOLLIN, on_readable, s, &s->readable)))
@@ -263,6 +366,17 @@ static void next_input(struct agent_stdio *s)
 }
 
 /* ---- life ---- */
+
+static struct output new_output(struct agent_stdio *s, const char *method, int fd)
+{
+	int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
+
+	return (struct output){ .stdio = s,
+		.method = method,
+		.fd = fd,
+		.whole_writes = flags >= 0 && (flags & O_NONBLOCK),
+		.pending = BUF_INIT(2 * OUTPUT_CHUNK) };
+}
 
 static struct agent_stdio *new_stdio(struct agent_client *a, const struct agent_stdio_config *c)
 {
@@ -272,16 +386,13 @@ static struct agent_stdio *new_stdio(struct agent_client *a, const struct agent_
 		return NULL;
 	s->agent = a;
 	s->users = 1;
+	s->ended = c->ended;
+	s->ended_arg = c->arg;
 	s->stdin_fd = c->stdin_fd;
-	s->input = BUF_INIT(CHUNK);
-	s->out = (struct output){ .stdio = s,
-		.method = "ReadStdout",
-		.fd = c->stdout_fd,
-		.pending = BUF_INIT(TTRPC_MESSAGE_MAX) };
-	s->err = (struct output){ .stdio = s,
-		.method = "ReadStderr",
-		.fd = c->stderr_fd,
-		.pending = BUF_INIT(TTRPC_MESSAGE_MAX) };
+	s->input = BUF_INIT(INPUT_CHUNK);
+	s->out = new_output(s, "ReadStdout", c->stdout_fd);
+	s->err = new_output(s, "ReadStderr", c->stderr_fd);
+	s->err.ended = c->terminal;
 	return s;
 }
 
@@ -296,6 +407,7 @@ void agent_stdio_freep(struct agent_stdio **stdio)
 	unwatch(&s->readable);
 	unwatch(&s->out.writable);
 	unwatch(&s->err.writable);
+	tell_closed(s);
 	release(s);
 }
 
@@ -309,7 +421,8 @@ RESULT agent_stdio_new(
 	TRY(str_dup(c->container_id, &s->container_id));
 	TRY(str_dup(c->exec_id, &s->exec_id));
 	read_more(&s->out);
-	read_more(&s->err);
+	if (!c->terminal)
+		read_more(&s->err);
 	if (s->stdin_fd < 0)
 		close_stdin(s);
 	else
@@ -318,11 +431,37 @@ RESULT agent_stdio_new(
 	return OK;
 }
 
+void agent_stdio_close_stdin(struct agent_stdio *s, void (*fn)(void *arg), void *arg)
+{
+	s->closed_fn = fn;
+	s->closed_arg = arg;
+	if (s->stdin_ended) {
+		tell_closed(s);
+		return;
+	}
+	s->stdin_closing = true;
+	/* Else a write is under way; its answer goes on. */
+	if (s->readable) {
+		unwatch(&s->readable);
+		next_input(s);
+	}
+}
+
+bool agent_stdio_has_ended(const struct agent_stdio *s)
+{
+	return s->out.ended && s->err.ended;
+}
+
+uint64_t agent_stdio_written(const struct agent_stdio *s)
+{
+	return s->written;
+}
+
 void agent_stdio_drain(struct agent_stdio *s, uint64_t timeout_ms)
 {
 	uint64_t end = clock_monotonic_ms() + timeout_ms;
 
-	while (!(s->out.ended && s->err.ended) && clock_monotonic_ms() < end) {
+	while (!agent_stdio_has_ended(s) && clock_monotonic_ms() < end) {
 		if (failed(loop_once(agent_loop(s->agent), ROUND_MS)))
 			return;
 	}

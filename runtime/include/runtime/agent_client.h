@@ -73,11 +73,21 @@ struct agent_stdio_config {
 	const char *container_id, *exec_id;
 	int stdin_fd;		  /* < 0: nothing is sent, the process sees the end at once */
 	int stdout_fd, stderr_fd; /* < 0: read and thrown away */
+	bool terminal;		  /* there is no standard error */
+	/* Both outputs ended and were written, or cannot be read any more; once. May be NULL. */
+	void (*ended)(void *arg);
+	void *arg;
 };
 /* The descriptors stay the caller's and must live until agent_stdio_free(). */
 RESULT agent_stdio_new(
 	struct agent_client *a, const struct agent_stdio_config *c, struct agent_stdio **ret_stdio);
 void agent_stdio_freep(struct agent_stdio **s);
+/* What stdin_fd holds now is still sent, then the process sees the end. fn is called when that is
+ * done or cannot be done, at the latest by agent_stdio_freep(); one at a time. */
+void agent_stdio_close_stdin(struct agent_stdio *s, void (*fn)(void *arg), void *arg);
+bool agent_stdio_has_ended(const struct agent_stdio *s);
+/* Bytes of output written so far: tells a slow reader from none. */
+uint64_t agent_stdio_written(const struct agent_stdio *s);
 /* Pumps until both outputs ended, at most timeout_ms. */
 void agent_stdio_drain(struct agent_stdio *s, uint64_t timeout_ms);
 /* Why standard input could not be forwarded; NULL when it could. */
