@@ -68,12 +68,12 @@ static RESULT choose_append(struct sandbox *s)
 	const struct runtime_config *c = s->c.runtime;
 	const struct vm_arch_info *arch = vm_arch_info(c->arch);
 	const char *append = c->debug ? arch->append_debug : arch->append;
+	const char *word = is_open(s) && !c->cmdline ? " " LINUX_CMDLINE_OPEN_WORD : "";
+	/* A measured command line is one of those that are shipped. */
+	const char *more = c->platform == &vm_none && c->kernel_params ? c->kernel_params : "";
 
-	if (c->cmdline)
-		return str_dup(c->cmdline, &s->append);
-	if (is_open(s))
-		return str_format(&s->append, "%s " LINUX_CMDLINE_OPEN_WORD, append);
-	return str_dup(append, &s->append);
+	return str_format(&s->append, "%s%s%s%s", c->cmdline ? c->cmdline : append, word,
+		more[0] ? " " : "", more);
 }
 
 static RESULT copy_texts(struct sandbox *s, const struct sandbox_config *c)
