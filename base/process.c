@@ -108,20 +108,12 @@ static bool become(const struct process_user *u)
 	       saved == u->uid;
 }
 
-/* The user changes before the parent is watched: the kernel forgets the wish with the user. */
-static enum step prepare_and_exec(struct start *s)
+/* STEP_EXEC: nothing is left to do. The user changes before the parent is watched: the kernel
+ * forgets that wish with the user. */
+static enum step give_up_rights(const struct start *s)
 {
 	const struct process_spec *spec = s->spec;
-	char *const *argv = (char *const *)(uintptr_t)spec->argv;
-	char *const *envp = spec->envp ? (char *const *)(uintptr_t)spec->envp : environ;
 
-	default_signals();
-	if (spec->new_session && setsid() < 0)
-		return STEP_SESSION;
-	if (!place_descriptors(s))
-		return STEP_DESCRIPTORS;
-	if (spec->cwd && chdir(spec->cwd) != 0)
-		return STEP_DIRECTORY;
 	if ((spec->no_capabilities || spec->user) && !drop_capabilities())
 		return STEP_CAPABILITIES;
 	if (spec->user && !become(spec->user))
@@ -133,8 +125,27 @@ static enum step prepare_and_exec(struct start *s)
 		_exit(EXIT_NOT_STARTED);
 	if (spec->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return STEP_PRIVILEGES;
-	(void)execve(s->path, argv, envp);
 	return STEP_EXEC;
+}
+
+static enum step prepare_and_exec(struct start *s)
+{
+	const struct process_spec *spec = s->spec;
+	char *const *argv = (char *const *)(uintptr_t)spec->argv;
+	char *const *envp = spec->envp ? (char *const *)(uintptr_t)spec->envp : environ;
+	enum step step;
+
+	default_signals();
+	if (spec->new_session && setsid() < 0)
+		return STEP_SESSION;
+	if (!place_descriptors(s))
+		return STEP_DESCRIPTORS;
+	if (spec->cwd && chdir(spec->cwd) != 0)
+		return STEP_DIRECTORY;
+	step = give_up_rights(s);
+	if (step == STEP_EXEC)
+		(void)execve(s->path, argv, envp);
+	return step;
 }
 
 static _Noreturn void child(struct start *s)
