@@ -32,6 +32,7 @@ static const struct json_field state_fields[] = {
 	JSON_FIELD(struct pod_state, created, FIELD_U64, FIELD_REQUIRED, INT64_MAX),
 	JSON_FIELD_SUB(
 		struct pod_state, owner, "owner", FIELD_OBJECT, FIELD_REQUIRED, 0, &process_table),
+	JSON_FIELD(struct pod_state, cgroup, FIELD_STR, 0, PATH_LIMIT),
 	JSON_FIELD(struct pod_state, netns, FIELD_STR, 0, PATH_LIMIT),
 	JSON_FIELD(struct pod_state, files, FIELD_STRV, 0, POD_FILES_MAX),
 	JSON_FIELD_SUB(struct pod_state, processes, "processes", FIELD_LIST, FIELD_REQUIRED,
@@ -118,6 +119,8 @@ RESULT pod_state_print(const struct pod_state *s, struct buf *out)
 	jw_ku64(&w, "created", s->created);
 	jw_key(&w, "owner");
 	print_process(&w, &s->owner);
+	if (s->cgroup)
+		jw_kstr(&w, "cgroup", s->cgroup);
 	if (s->netns)
 		jw_kstr(&w, "netns", s->netns);
 	if (s->files.n > 0)

@@ -95,7 +95,7 @@ static RESULT base_argv(const struct vm_platform *p, const struct vm_config *c, 
 		"-no-reboot" };
 
 	TRY(strv_add(argv, vm_arch_info(c->arch)->qemu));
-	TRY(qemu_optionf(argv, "-name", "sealpod-%s", c->id));
+	TRY(qemu_optionf(argv, "-name", "sealpod-%s,debug-threads=on", c->id));
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		TRY(strv_add(argv, fixed[i]));
 	TRY(qemu_option(argv, "-sandbox",

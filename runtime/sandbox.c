@@ -133,6 +133,7 @@ static void end(struct sandbox *s)
 		sandbox_box_free(s, s->boxes);
 	sandbox_disks_free(s);
 	pod_network_freep(&s->network);
+	sandbox_host_end(s);
 	for (size_t i = 0; i < s->pod.state.files.n; i++)
 		(void)unlink(s->pod.state.files.v[i]);
 	if (s->pod_there)

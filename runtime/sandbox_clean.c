@@ -1,5 +1,6 @@
 #include "host_mount.h"
 #include "pod_dir.h"
+#include "runtime/host_cgroup.h"
 #include "runtime/pod.h"
 #include "runtime/pod_network.h"
 #include "runtime/sandbox.h"
@@ -19,6 +20,19 @@ static void end_owner(const struct pod_state *s)
 {
 	if (s->owner.pid != (uint64_t)getpid() && same_boot(s))
 		pod_process_kill(&s->owner, SIGKILL);
+}
+
+/* Its processes have to end first, and they end with their owner. */
+static void clean_groups(const struct pod_state *s)
+{
+	const struct host_cgroup_spec spec = { .path = s->cgroup, .id = s->id };
+	const struct pod_process *p = s->processes.items;
+
+	if (!s->cgroup)
+		return;
+	for (size_t i = 0; i < s->processes.n && same_boot(s); i++)
+		pod_process_kill(&p[i], SIGKILL);
+	host_cgroup_clean(&spec);
 }
 
 /* Without a readable state.json the directory's name is all that is known. */
@@ -47,6 +61,7 @@ RESULT sandbox_clean(const char *run_dir, const char *id)
 		err_ignore(pod_network_clean(p.state.netns)); /* taps die with QEMU in any case */
 	for (size_t i = 0; i < p.state.files.n; i++)
 		(void)unlink(p.state.files.v[i]);
+	clean_groups(&p.state);
 	pod_remove(&p);
 	if (file_exists(p.dir))
 		return err_new(

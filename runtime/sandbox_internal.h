@@ -8,6 +8,7 @@
 #include "runtime/pod.h"
 #include "runtime/pod_network.h"
 #include "runtime/sandbox.h"
+#include "sandbox_host.h"
 #include "sandbox_size.h"
 #include "sandbox_volume.h"
 
@@ -51,6 +52,7 @@ struct sandbox {
 	Oci__Spec *spec; /* of the bundle */
 	enum oci_role role;
 	struct sandbox_size size;
+	struct sandbox_host host;
 	struct buf initdata; /* TOML; empty: none */
 	bool shared;	     /* virtio-fs */
 	char *append;

@@ -189,6 +189,7 @@ static RESULT make_launch(struct sandbox *s, struct vm_launch *l)
 		.pod_dir = s->pod.dir,
 		.ca_dir = s->files.ca,
 		.virtiofsd = c->virtiofsd,
+		.qemu_user = c->qemu_user,
 	};
 	return OK;
 }
@@ -241,11 +242,13 @@ RESULT sandbox_launch(struct sandbox *s)
 	TRY(pod_create(s->c.runtime->run_dir, s->id, &s->pod));
 	s->pod_there = true;
 	TRY(describe(s));
+	TRY(sandbox_host_begin(s));
 	TRY(pod_save(&s->pod));
 	TRY(make_share(s));
 	TRY(pod_network_attach(s->netns, s->c.runtime, &s->network));
 	TRY(make_launch(s, &l));
 	TRY(start_machine(s, &l));
+	TRY(sandbox_host_started(s));
 	TRY(loop_add_timer(s->c.loop, TICK_MS, TICK_MS, on_tick, s, &s->ticks));
 	sandbox_stage(s, timeline_name(s->c.runtime->platform->firmware ? TIMELINE_FIRMWARE
 									: TIMELINE_KERNEL));

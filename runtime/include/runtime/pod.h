@@ -36,6 +36,7 @@ struct pod_state {
 	char *container;
 	uint64_t created; /* seconds since 1970 */
 	struct pod_process owner;
+	char *cgroup;		    /* linux.cgroupsPath; NULL: none was made */
 	char *netns;		    /* path of the network namespace with our taps; NULL: none */
 	struct strv files;	    /* outside of the pod's directory, to be removed with it */
 	struct json_list processes; /* struct pod_process */

@@ -33,8 +33,9 @@ static void test_argv_none_kvm_with_devices(void **state)
 /* The architecture changes the machine and how devices are spelled, nothing else. */
 static void test_argv_none_s390x(void **state)
 {
-	static const char *const want[] = { "qemu-system-s390x", "-name", "sealpod-calm-otter",
-		"-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-sandbox",
+	static const char *const want[] = { "qemu-system-s390x", "-name",
+		"sealpod-calm-otter,debug-threads=on", "-nodefaults", "-no-user-config",
+		"-nographic", "-no-reboot", "-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-machine", "s390-ccw-virtio,accel=tcg", "-cpu", "max,vx=off", "-smp", "2", "-m",
 		"2048M", "-rtc", "base=utc,clock=host", "-vga", "none", BOOT, "-object",

@@ -166,8 +166,9 @@ static void test_tdx_sockets(void **state)
 
 static void test_se(void **state)
 {
-	static const char *const want[] = { "qemu-system-s390x", "-name", "sealpod-calm-otter",
-		"-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-sandbox",
+	static const char *const want[] = { "qemu-system-s390x", "-name",
+		"sealpod-calm-otter,debug-threads=on", "-nodefaults", "-no-user-config",
+		"-nographic", "-no-reboot", "-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-machine", "s390-ccw-virtio,accel=kvm,confidential-guest-support=pv0", "-cpu",
 		"host", "-smp", "2", "-m", "2048M", "-rtc", "base=utc,clock=host", "-vga", "none",

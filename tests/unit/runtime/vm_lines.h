@@ -16,8 +16,8 @@ static const struct vm_config vm_plain = {
 };
 
 #define HEAD                                                                                       \
-	"qemu-system-x86_64", "-name", "sealpod-calm-otter", "-nodefaults", "-no-user-config",     \
-		"-nographic", "-no-reboot", "-sandbox",                                            \
+	"qemu-system-x86_64", "-name", "sealpod-calm-otter,debug-threads=on", "-nodefaults",       \
+		"-no-user-config", "-nographic", "-no-reboot", "-sandbox",                         \
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 #define MACHINE(accel, cpu)                                                                        \
 	"-machine", "q35,smm=off,max-ram-below-4g=256M,vmport=off,accel=" accel, "-global",        \
