@@ -2,7 +2,8 @@
 #include "commands.h"
 #include "policy.h"
 
-static const struct cli_command *const commands[] = { &cmd_policy_make, NULL };
+static const struct cli_command *const commands[] = { &cmd_policy_make, &cmd_policy_diff,
+	&cmd_policy_test, &cmd_policy_explain, NULL };
 
 const struct cli_command cmd_policy = {
 	.name = "policy",

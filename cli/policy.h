@@ -3,9 +3,11 @@
 
 #include "image_place.h"
 
+#include <policy/manifest.h>
 #include <runtime/policy_make.h>
 
-extern const struct cli_command cmd_policy_make;
+extern const struct cli_command cmd_policy_make, cmd_policy_diff, cmd_policy_test,
+	cmd_policy_explain;
 
 enum {
 	POLICY_FILES_MAX = 256,
@@ -44,3 +46,12 @@ RESULT policy_files_add(struct policy_files *f, const char *path);
 void policy_files_done(struct policy_files *f);
 /* The documents of each, for struct policy_options; the caller frees the list. */
 RESULT policy_files_documents(const struct policy_files *f, const struct json ***ret_list);
+
+/* ---- policy_load.c ---- */
+/*
+ * A manifest by itself, or the entry (INITDATA_MANIFEST) of initdata in any form or of a pod's
+ * annotation in YAML; `pod` names one of several, or is NULL. Appended to `text`.
+ */
+RESULT policy_load(const char *path, const char *pod, const char *entry, struct buf *text);
+RESULT policy_load_manifest(
+	const char *path, const char *pod, struct buf *text, struct manifest *ret_manifest);

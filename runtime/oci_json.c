@@ -41,9 +41,18 @@ static const struct {
 	const char *json, *field;
 } aliases[] = {
 	{ &oci__spec__descriptor, "ociVersion", "Version" },
-	{ &oci__spec__descriptor, "linux", "linux_" },
 	{ &oci__linux_syscall__descriptor, "errnoRet", "errnoret" },
 };
+
+/* Names that are words of a programming language end with '_' in generated code. */
+static bool same_name(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+
+	n -= n > 0 && a[n - 1] == '_';
+	m -= m > 0 && b[m - 1] == '_';
+	return n == m && strncasecmp(a, b, n) == 0;
+}
 
 static const ProtobufCFieldDescriptor *find_field(
 	const ProtobufCMessageDescriptor *d, const char *name)
@@ -53,7 +62,7 @@ static const ProtobufCFieldDescriptor *find_field(
 			name = aliases[i].field;
 	}
 	for (unsigned i = 0; i < d->n_fields; i++) {
-		if (strcasecmp(d->fields[i].name, name) == 0)
+		if (same_name(d->fields[i].name, name))
 			return &d->fields[i];
 	}
 	return NULL;
@@ -317,6 +326,14 @@ static RESULT decode(struct bytes text, const ProtobufCMessageDescriptor *d, con
 	if (!failed(e))
 		e = fill_message(j, d, &root, ret_message);
 	return failed(e) ? err_add(e, "%s", what) : OK;
+}
+
+RESULT oci_json_message(
+	const struct json *j, const ProtobufCMessageDescriptor *d, ProtobufCMessage **ret_message)
+{
+	const struct place root = { 0 };
+
+	return fill_message(j, d, &root, ret_message);
 }
 
 RESULT oci_json_spec(struct bytes text, Oci__Spec **ret_spec)

@@ -67,7 +67,7 @@ RESULT sandbox_pull_rootfs(struct create *k, const struct sandbox_container *c)
 	AUTO(pb_free_any) Agent__Storage *storage = NULL;
 	AUTO(buf_done) struct buf option = BUF_INIT(OPTION_MAX);
 	AUTO(auto_free) char *image = NULL;
-	const char *annotated = spec_image(k->request->oci, k->role);
+	const char *annotated = spec_image_name(k->request->oci, k->role);
 	struct message_storage from = { .driver = "image_guest_pull", .fstype = "overlay" };
 
 	if (annotated)

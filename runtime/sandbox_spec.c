@@ -122,7 +122,7 @@ RESULT spec_amend(const struct spec_amend *how, Oci__Spec *spec, bool *ret_pidns
 	return amend_annotations(how, spec);
 }
 
-const char *spec_image(const Oci__Spec *spec, enum oci_role role)
+const char *spec_image_name(const Oci__Spec *spec, enum oci_role role)
 {
 	static const char *const names[] = { "io.kubernetes.cri.image-name",
 		"io.kubernetes.cri-o.ImageName" };

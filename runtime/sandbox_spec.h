@@ -20,4 +20,4 @@ RESULT spec_amend_process(Oci__Process *p);
 void spec_amend_resources(Oci__LinuxResources *r);
 
 /* Image of a container that is pulled in the guest: by its annotations; NULL: not told. */
-const char *spec_image(const Oci__Spec *spec, enum oci_role role);
+const char *spec_image_name(const Oci__Spec *spec, enum oci_role role);

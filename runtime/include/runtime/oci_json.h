@@ -18,6 +18,10 @@ RESULT oci_json_spec(struct bytes text, Oci__Spec **ret_spec);
 RESULT oci_json_process(struct bytes text, Oci__Process **ret_process);
 RESULT oci_json_resources(struct bytes text, Oci__LinuxResources **ret_resources);
 
+/* Any message whose members are texts, numbers, flags, messages, or lists and maps of them. */
+RESULT oci_json_message(
+	const struct json *j, const ProtobufCMessageDescriptor *d, ProtobufCMessage **ret_message);
+
 /* Value of an annotation; NULL: none. */
 const char *oci_annotation(const Oci__Spec *spec, const char *name);
 
