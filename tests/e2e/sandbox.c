@@ -164,6 +164,8 @@ static RESULT drive(struct driver *d, char **argv)
 	r.initrd = initrd;
 	r.state_dir = state;
 	TRY(sandbox_clean(r.run_dir, c.id));
+	if (getenv("SEALPOD_ONLY_CLEAN"))
+		return OK;
 	TRY(loop_new(&d->loop));
 	c.loop = d->loop;
 	TRY(sandbox_new(&c, &d->sandbox));
