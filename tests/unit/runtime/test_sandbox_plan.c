@@ -313,10 +313,10 @@ static void test_images(void **state)
 	AUTO(pb_free_any) Oci__Spec *none = spec_of("{}");
 
 	(void)state;
-	assert_string_equal(spec_image(cri, OCI_CONTAINER), "r/a");
-	assert_string_equal(spec_image(crio, OCI_SINGLE), "r/b");
-	assert_string_equal(spec_image(none, OCI_SANDBOX), "pause");
-	assert_null(spec_image(none, OCI_CONTAINER));
+	assert_string_equal(spec_image_name(cri, OCI_CONTAINER), "r/a");
+	assert_string_equal(spec_image_name(crio, OCI_SINGLE), "r/b");
+	assert_string_equal(spec_image_name(none, OCI_SANDBOX), "pause");
+	assert_null(spec_image_name(none, OCI_CONTAINER));
 }
 
 /* A privileged container's rule is the only one that means something in the guest. */
