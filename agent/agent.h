@@ -141,6 +141,7 @@ struct agent {
 	size_t n_interfaces_set;
 	char *resolv_conf; /* NULL: the host gave no name servers */
 	char *ipc_ns, *uts_ns;
+	bool sysctls_set;     /* the manifest's */
 	bool share_pids;      /* asked for by CreateSandbox */
 	char *pid_ns;	      /* NULL: not made */
 	struct process pause; /* its first process */

@@ -86,6 +86,15 @@ static RESULT run_crun(struct container *c)
 	return e;
 }
 
+/* Whether it may, the manifest has said. */
+static RESULT join_pids(struct container *c)
+{
+	struct agent *a = c->agent;
+
+	c->shares_pids = a->share_pids || c->request->sandbox_pidns;
+	return c->shares_pids && !a->pid_ns ? a->effects->pid_namespace(a) : OK;
+}
+
 static RESULT write_config(struct container *c)
 {
 	const struct agent *a = c->agent;
@@ -101,6 +110,7 @@ static RESULT write_config(struct container *c)
 		.resolv_conf = a->resolv_conf,
 		.ipc_ns = a->ipc_ns,
 		.uts_ns = a->uts_ns,
+		.pid_ns = c->shares_pids ? a->pid_ns : NULL,
 	};
 
 	TRY(c->open ? open_write(&in, c, &json) : spec_write(&in, &json));
@@ -135,6 +145,7 @@ static RESULT prepare(struct container *c)
 		return err_new(ERR_SYS, "root file system %s", c->rootfs);
 	TRY(c->open ? open_plan(c) : make_plan(c));
 	TRY(diagnostics_remember(c));
+	TRY(join_pids(c));
 	TRY(write_config(c));
 	c->started_ms = clock_boottime_ms();
 	return run_crun(c);
@@ -180,6 +191,17 @@ static RESULT check_new(struct agent *a, const Agent__CreateContainerRequest *q)
 		return err_new(ERR_STATE, "CreateContainer before CreateSandbox");
 	if (container_find(a, q->container_id))
 		return err_new(ERR_STATE, "container %s exists", q->container_id);
+	return OK;
+}
+
+/* The manifest's, before anything of the pod runs: a host cannot leave them out. */
+static RESULT set_sysctls(struct agent *a)
+{
+	const struct json_map *map = &a->manifest.sysctls;
+
+	for (size_t i = 0; !a->sysctls_set && i < map->n; i++)
+		TRY(a->effects->sysctl_set(a, map->v[i].name, map->v[i].value));
+	a->sysctls_set = true;
 	return OK;
 }
 
@@ -242,7 +264,9 @@ static RESULT begin_create(
 	c->pulled = image != NULL;
 	c->request = TAKE(*q);
 	c->op = call;
-	e = storage_container_add(c, on_storages, c);
+	e = set_sysctls(a);
+	if (!failed(e))
+		e = storage_container_add(c, on_storages, c);
 	if (failed(e)) {
 		c->op = NULL;
 		container_free(c);

@@ -175,16 +175,12 @@ RESULT open_sysctls(struct agent *a, const Oci__Spec *spec)
 
 RESULT open_write(const struct spec_inputs *in, struct container *c, struct buf *json)
 {
-	struct agent *a = c->agent;
+	const struct agent *a = c->agent;
 
-	c->shares_pids = a->share_pids || c->request->sandbox_pidns;
-	TRY(open_sysctls(a, in->spec));
-	if (c->shares_pids && !a->pid_ns)
-		TRY(a->effects->pid_namespace(a));
+	TRY(open_sysctls(c->agent, in->spec));
 	spec_open_write(
 		&(struct spec_open){
 			.in = in,
-			.pid_ns = c->shares_pids ? a->pid_ns : NULL,
 			.limits = !str_equal(a->set.cgroup_manager, "disabled"),
 		},
 		json);

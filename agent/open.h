@@ -21,7 +21,7 @@ RESULT open_admit(struct agent *a, const Agent__CreateContainerRequest *q, const
 RESULT open_rootfs(struct container *c);
 /* c->plan of c->request; the image's configuration fills in when it was pulled here. */
 RESULT open_plan(struct container *c);
-/* config.json, and before it whatever crun cannot do: system controls, the PID namespace. */
+/* config.json, and before it what crun cannot do: system controls. */
 RESULT open_write(const struct spec_inputs *in, struct container *c, struct buf *json);
 /* A further process of a running container. */
 RESULT open_write_exec(
@@ -43,10 +43,9 @@ RESULT plan_open(const struct plan_open_sources *s, struct plan *ret_plan);
 /* ---- spec_open.c ---- */
 struct spec_open {
 	const struct spec_inputs *in;
-	const char *pid_ns; /* NULL: a new one */
-	bool limits;	    /* there are cgroups to put them into */
+	bool limits; /* there are cgroups to put them into */
 };
 void spec_open_write(const struct spec_open *o, struct buf *json);
 void spec_open_write_process(const struct plan *plan, const Oci__Process *asked, struct buf *json);
-/* The resources object without devices: what UpdateContainer may change. */
+/* Limits as members of an open resources object, without devices. */
 void spec_open_put_limits(struct json_writer *w, const Oci__LinuxResources *r);

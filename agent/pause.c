@@ -109,3 +109,20 @@ RESULT effect_pid_namespace(struct agent *a)
 	}
 	return e;
 }
+
+void pause_end(struct agent *a)
+{
+	pid_t ended;
+
+	if (a->pause.pid < 0)
+		return;
+	err_ignore(process_kill(&a->pause, SIGKILL)); /* ended already: fine */
+	/* It takes the rest of its namespace along, and waits until they have been reaped: by us,
+	 * for those that crun started are our children. */
+	do
+		ended = waitpid(-1, NULL, 0);
+	while (ended > 0 && ended != a->pause.pid);
+	if (a->pause.pidfd >= 0)
+		(void)close(a->pause.pidfd);
+	a->pause = PROCESS_NONE;
+}

@@ -1,6 +1,9 @@
 /* RemoveContainer: every process is killed, then what was made for the container goes. */
+#include "cgroup.h"
 #include "reply.h"
 #include "requests.h"
+
+#include <signal.h>
 
 enum {
 	TIMEOUT_MAX_S = 3600
@@ -71,6 +74,17 @@ static RESULT start(struct removal *r, uint32_t timeout)
 	});
 }
 
+/* In a PID namespace of its own all end with the first; crun knows of no other case without
+ * cgroups. */
+static void kill_all(struct container *c)
+{
+	for (struct task *t = c->tasks; t && c->shares_pids; t = t->next)
+		if (t->pidfd >= 0)
+			err_ignore(task_signal(t, SIGKILL)); /* crun reports what stays */
+	if (c->shares_pids)
+		err_ignore(cgroup_kill(c));
+}
+
 static RESULT begin(struct container *c, struct ttrpc_call *call, uint32_t timeout)
 {
 	enum container_state before = c->state;
@@ -82,6 +96,7 @@ static RESULT begin(struct container *c, struct ttrpc_call *call, uint32_t timeo
 	*r = (struct removal){ .container = c };
 	c->state = CONTAINER_REMOVING;
 	c->op = call;
+	kill_all(c);
 	e = start(r, timeout);
 	if (failed(e)) {
 		loop_remove(r->timer);

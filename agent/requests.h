@@ -18,6 +18,7 @@ RESULT effect_sysctl(struct agent *a, const char *name, const char *value);
 
 /* pause.c */
 RESULT effect_pid_namespace(struct agent *a);
+void pause_end(struct agent *a);
 
 /* modules.c */
 RESULT modules_check(const Agent__KernelModule *m);

@@ -57,12 +57,12 @@ RESULT sandbox_check_dns_line(const char *line)
 }
 
 /* What only the open world has. */
-static RESULT check_listed(const Agent__CreateSandboxRequest *q)
+static RESULT check_listed(const struct agent *a, const Agent__CreateSandboxRequest *q)
 {
 	if (q->n_kernel_modules > 0)
 		return err_deny(ERR_DENIED, "manifest.request", "kernel_modules", "(none)",
 			q->kernel_modules[0]->name);
-	if (q->sandbox_pidns)
+	if (q->sandbox_pidns && !a->manifest.shared_pid)
 		return err_deny(
 			ERR_DENIED, "manifest.namespaces", "sandbox_pidns", "false", "true");
 	return spec_check_pod_storages(q->storages, q->n_storages);
@@ -77,7 +77,7 @@ static RESULT check_request(const struct agent *a, const Agent__CreateSandboxReq
 		return err_deny(ERR_DENIED, "manifest.hooks", "guest_hook_path", "(none)",
 			q->guest_hook_path);
 	if (!a->open_world)
-		TRY(check_listed(q));
+		TRY(check_listed(a, q));
 	for (size_t i = 0; i < q->n_kernel_modules; i++)
 		TRY(modules_check(q->kernel_modules[i]));
 	if (q->n_dns > AGENT_DNS_MAX)

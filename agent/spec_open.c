@@ -154,7 +154,7 @@ static void put_hugepages(struct json_writer *w, const Oci__LinuxResources *r)
 	jw_array_end(w);
 }
 
-static void put_limits(struct json_writer *w, const Oci__LinuxResources *r)
+void spec_open_put_limits(struct json_writer *w, const Oci__LinuxResources *r)
 {
 	if (r->memory)
 		put_memory(w, r->memory);
@@ -169,13 +169,6 @@ static void put_limits(struct json_writer *w, const Oci__LinuxResources *r)
 	}
 	if (r->n_hugepagelimits > 0 && file_exists("/sys/kernel/mm/hugepages"))
 		put_hugepages(w, r);
-}
-
-void spec_open_put_limits(struct json_writer *w, const Oci__LinuxResources *r)
-{
-	jw_object(w);
-	put_limits(w, r);
-	jw_object_end(w);
 }
 
 /* ---- devices ---- */
@@ -283,7 +276,7 @@ static void put_namespaces(struct json_writer *w, const struct spec_open *o)
 {
 	jw_key(w, "namespaces");
 	jw_array(w);
-	put_namespace(w, "pid", o->pid_ns);
+	put_namespace(w, "pid", o->in->pid_ns);
 	put_namespace(w, "mount", NULL);
 	put_namespace(w, "cgroup", NULL);
 	put_namespace(w, "ipc", o->in->ipc_ns);
@@ -303,7 +296,7 @@ static void put_linux(struct json_writer *w, const struct spec_open *o)
 	jw_key(w, "resources");
 	jw_object(w);
 	if (o->limits && l && l->resources)
-		put_limits(w, l->resources);
+		spec_open_put_limits(w, l->resources);
 	put_device_rules(w, l);
 	jw_object_end(w);
 	put_namespaces(w, o);

@@ -4,6 +4,7 @@
 #include "cgroup.h"
 #include "hub.h"
 #include "oom.h"
+#include "requests.h"
 #include "storage.h"
 
 #include <base/file.h>
@@ -79,7 +80,7 @@ void agent_done(struct agent *a)
 	ttrpc_server_free(a->server);
 	reaper_freep(&a->reaper);
 	loop_free(a->loop);
-	process_end(&a->pause);
+	pause_end(a);
 	drop_namespaces(a);
 	manifest_done(&a->manifest);
 	free(a->resolv_conf);

@@ -13,6 +13,9 @@ static RESULT pipe_for(int *ours, int *theirs, bool ours_reads)
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return err_new(ERR_SYS, "pipe");
+	/* As much as one answer takes; a user's share of pipes may be used up, then less does. */
+	if (ours_reads)
+		(void)fcntl(fds[1], F_SETPIPE_SZ, AGENT_READ_MAX);
 	*ours = fds[ours_reads ? 0 : 1];
 	*theirs = fds[ours_reads ? 1 : 0];
 	/* Only our end: the process expects to block. */

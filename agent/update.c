@@ -47,10 +47,13 @@ static RESULT start_update(
 	if (str_equal(c->agent->set.cgroup_manager, "disabled"))
 		return err_new(ERR_UNSUPPORTED, "limits: this host has no cgroup v2");
 	TRY(c->open ? OK : check_devices(r));
+	/* Without devices: those of the container stay as they are. */
+	jw_object(&w);
 	if (c->open)
 		spec_open_put_limits(&w, r);
 	else
-		spec_put_resources(&w, r);
+		spec_put_limits(&w, r);
+	jw_object_end(&w);
 	TRY(buf_end(&json, "resources"));
 	TRY(str_dup(c->dir, &u->dir));
 	TRY(path_join(c->dir, "update.json", &u->file));

@@ -118,7 +118,7 @@ static void put_namespaces(struct json_writer *w, const struct spec_inputs *in)
 {
 	jw_key(w, "namespaces");
 	jw_array(w);
-	put_namespace(w, "pid", NULL);
+	put_namespace(w, "pid", in->pid_ns);
 	put_namespace(w, "mount", NULL);
 	put_namespace(w, "cgroup", NULL);
 	put_namespace(w, "ipc", in->ipc_ns);
@@ -146,17 +146,9 @@ static void put_cpu(struct json_writer *w, const Oci__LinuxCPU *c)
 	jw_object_end(w);
 }
 
-void spec_put_resources(struct json_writer *w, const Oci__LinuxResources *r)
+void spec_put_limits(struct json_writer *w, const Oci__LinuxResources *r)
 {
-	jw_object(w);
-	jw_key(w, "devices");
-	jw_array(w);
-	jw_object(w);
-	jw_kbool(w, "allow", false);
-	jw_kstr(w, "access", "rwm");
-	jw_object_end(w);
-	jw_array_end(w);
-	if (r && r->memory) {
+	if (r->memory) {
 		jw_key(w, "memory");
 		jw_object(w);
 		put_positive(w, "limit", r->memory->limit);
@@ -164,14 +156,44 @@ void spec_put_resources(struct json_writer *w, const Oci__LinuxResources *r)
 		put_positive(w, "swap", r->memory->swap);
 		jw_object_end(w);
 	}
-	if (r && r->cpu)
+	if (r->cpu)
 		put_cpu(w, r->cpu);
-	if (r && r->pids && r->pids->limit != 0) {
+	if (r->pids && r->pids->limit != 0) {
 		jw_key(w, "pids");
 		jw_object(w);
 		put_positive(w, "limit", r->pids->limit);
 		jw_object_end(w);
 	}
+}
+
+static void put_device_rule(struct json_writer *w, bool allow, const Oci__LinuxDevice *d)
+{
+	jw_object(w);
+	jw_kbool(w, "allow", allow);
+	if (d) {
+		jw_kstr(w, "type", d->type);
+		jw_key(w, "major");
+		jw_i64(w, d->major);
+		jw_key(w, "minor");
+		jw_i64(w, d->minor);
+	}
+	jw_kstr(w, "access", "rwm");
+	jw_object_end(w);
+}
+
+/* The rules are ours: the request's devices were listed and have the guest's numbers. */
+static void put_resources(
+	struct json_writer *w, const Oci__Linux *l, const struct manifest_container *rule)
+{
+	jw_object(w);
+	jw_key(w, "devices");
+	jw_array(w);
+	put_device_rule(w, rule->privileged, NULL);
+	for (size_t i = 0; l && i < l->n_devices; i++)
+		put_device_rule(w, true, l->devices[i]);
+	jw_array_end(w);
+	if (l && l->resources)
+		spec_put_limits(w, l->resources);
 	jw_object_end(w);
 }
 
@@ -212,6 +234,7 @@ static void put_linux(struct json_writer *w, const struct spec_inputs *in)
 {
 	const Oci__Linux *l = in->spec->linux_;
 	AUTO(buf_done) struct buf cgroup = BUF_INIT(512);
+	bool open = in->rule->privileged;
 
 	/* The host's cgroup path has no meaning here. */
 	buf_printf(&cgroup, "/sealpod/%s", in->id);
@@ -219,12 +242,12 @@ static void put_linux(struct json_writer *w, const struct spec_inputs *in)
 	jw_object(w);
 	jw_kstr(w, "cgroupsPath", buf_cstr(&cgroup) ? buf_cstr(&cgroup) : "/sealpod");
 	jw_key(w, "resources");
-	spec_put_resources(w, l ? l->resources : NULL);
+	put_resources(w, l, in->rule);
 	put_namespaces(w, in);
 	put_devices(w, l);
-	put_paths(w, "maskedPaths", masked_paths, ARRAY_LEN(masked_paths),
+	put_paths(w, "maskedPaths", masked_paths, open ? 0 : ARRAY_LEN(masked_paths),
 		l ? l->maskedpaths : NULL, l ? l->n_maskedpaths : 0);
-	put_paths(w, "readonlyPaths", readonly_paths, ARRAY_LEN(readonly_paths),
+	put_paths(w, "readonlyPaths", readonly_paths, open ? 0 : ARRAY_LEN(readonly_paths),
 		l ? l->readonlypaths : NULL, l ? l->n_readonlypaths : 0);
 	spec_put_seccomp(w, l ? l->seccomp : NULL);
 	jw_object_end(w);

@@ -53,14 +53,15 @@ struct spec_inputs {
 	char *const *sources;
 	const char *ipc_ns; /* the pod's namespaces; NULL: new ones */
 	const char *uts_ns;
+	const char *pid_ns; /* shared by containers of the pod; NULL: a new one */
 };
 /* The OCI runtime configuration (runtime-spec 1.0). */
 RESULT spec_write(const struct spec_inputs *in, struct buf *json);
 /* The process object of `crun exec --process`. */
 RESULT spec_write_process(const struct plan *plan, const Oci__Process *asked,
 	const struct manifest_container *rule, struct buf *json);
-/* The resources object of `crun update --resources`, also part of spec_write(). */
-void spec_put_resources(struct json_writer *w, const Oci__LinuxResources *r);
+/* Limits as members of an open resources object: of spec_write() and of `crun update`. */
+void spec_put_limits(struct json_writer *w, const Oci__LinuxResources *r);
 /* Whether it shows a place of the guest, which is what volumes are. */
 bool spec_is_bind(const Oci__Mount *m);
 void spec_put_mounts(struct json_writer *w, const struct spec_inputs *in);

@@ -29,7 +29,10 @@ static const char initdata_text[] =
 	"\"exec\":[[\"/bin/sh\",\"-c\",\"~.*\"],[\"/absent\"]],\"mounts\":[\"/etc/resolv.conf\"]},"
 	"{\"name\":\"own\",\"image\":\"r/own:1\"},"
 	"{\"name\":\"late\",\"image\":\"r/late:1\",\"after\":[\"own\"]},"
+	"{\"name\":\"priv\",\"image\":\"r/priv:1\",\"argv\":[\"/bin/sh\",\"-c\",\"~.*\"],"
+	"\"privileged\":true},"
 	"{\"name\":\"bad\",\"image\":\"r/unsigned:1\"}],"
+	"\"sysctls\":{\"kernel.shmmni\":\"1234\"},\"shared_pid\":true,"
 	"\"allow\":[\"logs\",\"signal\",\"stdin\",\"stats\"]}'''\n";
 
 struct world {
@@ -120,7 +123,7 @@ struct wanted {
 	const char *image, *name;
 	const char *command; /* of sh -c; NULL: what image and manifest say */
 	const char *env;
-	bool terminal, sandbox;
+	bool terminal, sandbox, share_pids;
 };
 
 static void annotate(Oci__Spec__AnnotationsEntry *e, const char *key, const char *value)
@@ -143,6 +146,7 @@ static struct err create(const char *id, const struct wanted *x)
 	char *env[] = { text(x->env) };
 
 	q.container_id = q.exec_id = text(id);
+	q.sandbox_pidns = x->share_pids;
 	storage.driver = text("image_guest_pull");
 	storage.source = text(x->image);
 	q.storages = storages;
@@ -286,6 +290,42 @@ static void test_surroundings(void **state)
 	assert_non_null(strstr(seen, "CapBnd:\t0000000000000000\n"));
 	assert_int_equal(wait_process("s", ""), 0);
 	assert_ok(remove_container("s"));
+}
+
+/* What the manifest says of the kernel holds whether or not the host asks. */
+static void test_privileged(void **state)
+{
+	(void)state;
+	need_world();
+	struct wanted x = { .image = "r/priv:1", .name = "priv" };
+
+	x.command = "cat /proc/sys/kernel/shmmni; echo 99 > /proc/sys/kernel/shmmni && echo rw";
+	assert_ok(create("pr", &x));
+	assert_ok(start("pr"));
+	assert_string_equal(read_all("ReadStdout", "pr", ""), "1234\nrw\n");
+	assert_ok(remove_container("pr"));
+	create_app("np", "echo 98 > /proc/sys/kernel/shmmni; cat /proc/sys/kernel/shmmni");
+	assert_string_equal(read_all("ReadStdout", "np", ""), "99\n");
+	assert_ok(remove_container("np"));
+}
+
+static void test_shared_pid(void **state)
+{
+	(void)state;
+	need_world();
+	struct wanted x = { .image = "r/priv:1", .name = "priv", .share_pids = true };
+
+	x.command = "sleep 4321";
+	assert_ok(create("s1", &x));
+	assert_ok(start("s1"));
+	x = app;
+	x.share_pids = true;
+	x.command = "cat /proc/1/comm; cat /proc/[0-9]*/comm | grep -c sleep";
+	assert_ok(create("s2", &x));
+	assert_ok(start("s2"));
+	assert_string_equal(read_all("ReadStdout", "s2", ""), "pause\n1\n");
+	assert_ok(remove_container("s2"));
+	assert_ok(remove_container("s1"));
 }
 
 static void test_stdin(void **state)
@@ -450,6 +490,8 @@ int main(void)
 		cmocka_unit_test(test_image_command),
 		cmocka_unit_test(test_streams_and_status),
 		cmocka_unit_test(test_surroundings),
+		cmocka_unit_test(test_privileged),
+		cmocka_unit_test(test_shared_pid),
 		cmocka_unit_test(test_stdin),
 		cmocka_unit_test(test_backpressure),
 		cmocka_unit_test(test_exec),
