@@ -3,7 +3,7 @@
 #include "policy.h"
 
 static const struct cli_command *const commands[] = { &cmd_policy_make, &cmd_policy_diff,
-	&cmd_policy_test, &cmd_policy_explain, NULL };
+	&cmd_policy_test, &cmd_policy_explain, &cmd_policy_import, NULL };
 
 const struct cli_command cmd_policy = {
 	.name = "policy",

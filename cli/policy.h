@@ -7,7 +7,7 @@
 #include <runtime/policy_make.h>
 
 extern const struct cli_command cmd_policy_make, cmd_policy_diff, cmd_policy_test,
-	cmd_policy_explain;
+	cmd_policy_explain, cmd_policy_import;
 
 enum {
 	POLICY_FILES_MAX = 256,
