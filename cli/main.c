@@ -18,6 +18,8 @@ static const struct cli_command *const commands[] = {
 	&cmd_doctor,
 	&cmd_pod,
 	&cmd_config,
+	&cmd_install,
+	&cmd_uninstall,
 	&cmd_kbs,
 	&cmd_initdata,
 	&cmd_policy,

@@ -11,35 +11,30 @@ enum {
 	CONFIG_FILES_MAX = 256
 };
 
-#define SHIM_TYPE "io.containerd.sealpod.v2"
+#define SHIM_TYPE "io.containerd.sealpod" /* "." or "-NAME." and a version follow */
 #define SHIM	  "containerd-shim-sealpod-v2"
 #define OCI	  "sealpod-oci"
 
 struct engine {
 	const char *name, *program;
 	const char *files[4]; /* a file, or a directory of them with a '/' at its end */
-	const char *word;     /* what names Sealpod there */
+	const char *words[2]; /* either names Sealpod there */
 	const char *needs;    /* our program that it starts */
 	const char *fix;
 };
 
 static const struct engine engines[] = {
 	{ "containerd", "containerd", { "/etc/containerd/config.toml", "/etc/containerd/conf.d/" },
-		SHIM_TYPE, SHIM,
-		"a runtime with runtime_type = \"" SHIM_TYPE "\" in /etc/containerd/config.toml, "
-		"then systemctl restart containerd" },
-	{ "CRI-O", "crio", { "/etc/crio/crio.conf", "/etc/crio/crio.conf.d/" }, SHIM, SHIM,
-		"in /etc/crio/crio.conf.d/: [crio.runtime.runtimes.sealpod] with runtime_path "
-		"to " SHIM " and runtime_type = \"vm\"" },
-	{ "Docker", "dockerd", { "/etc/docker/daemon.json" }, SHIM_TYPE, SHIM,
-		"\"runtimes\": {\"sealpod\": {\"runtimeType\": \"" SHIM_TYPE
-		"\"}} in /etc/docker/daemon.json, then systemctl restart docker" },
+		{ SHIM_TYPE }, SHIM, "sealpod install containerd" },
+	{ "CRI-O", "crio", { "/etc/crio/crio.conf", "/etc/crio/crio.conf.d/" },
+		{ "containerd-shim-sealpod" }, SHIM, "sealpod install crio" },
+	/* Releases before 23 start no shims, but OCI runtimes. */
+	{ "Docker", "dockerd", { "/etc/docker/daemon.json" }, { SHIM_TYPE, OCI }, SHIM,
+		"sealpod install docker" },
 	{ "Podman", "podman",
 		{ "/etc/containers/containers.conf", "/etc/containers/containers.conf.d/",
 			"/usr/share/containers/containers.conf" },
-		OCI, OCI,
-		"[engine.runtimes] sealpod = [\"/usr/bin/" OCI
-		"\"] in /etc/containers/containers.conf" },
+		{ OCI }, OCI, "sealpod install podman" },
 };
 
 static bool line_has(struct bytes line, const char *word)
@@ -55,7 +50,12 @@ static bool line_has(struct bytes line, const char *word)
 	return false;
 }
 
-static bool file_names(const char *path, const char *word)
+static bool line_names(struct bytes line, const struct engine *e)
+{
+	return line_has(line, e->words[0]) || (e->words[1] && line_has(line, e->words[1]));
+}
+
+static bool file_names(const char *path, const struct engine *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CONFIG_MAX);
 
@@ -63,13 +63,13 @@ static bool file_names(const char *path, const char *word)
 		return false;
 	struct bytes rest = buf_bytes(&text);
 	while (rest.n > 0) {
-		if (line_has(host_line(&rest), word))
+		if (line_names(host_line(&rest), e))
 			return true;
 	}
 	return false;
 }
 
-static bool directory_names(const char *path, const char *word)
+static bool directory_names(const char *path, const struct engine *e)
 {
 	AUTO(auto_closedir) DIR *d = opendir(path);
 	const struct dirent *entry;
@@ -83,7 +83,7 @@ static bool directory_names(const char *path, const char *word)
 		if (!entry)
 			break;
 		if (entry->d_name[0] != '.' && !failed(path_join(path, entry->d_name, &file)))
-			found = file_names(file, word);
+			found = file_names(file, e);
 	}
 	return found;
 }
@@ -95,8 +95,7 @@ static bool is_configured(const struct host_facts *f, const struct engine *e)
 
 		if (failed(str_format(&path, "%s%s", f->root, e->files[i])))
 			return false;
-		if (str_ends(path, "/") ? directory_names(path, e->word)
-					: file_names(path, e->word))
+		if (str_ends(path, "/") ? directory_names(path, e) : file_names(path, e))
 			return true;
 	}
 	return false;
@@ -119,7 +118,10 @@ static void check_engine(
 	if (!host_program(f->root, e->needs)) {
 		c = host_add(out, e->name, HOST_WARN, "knows Sealpod, but %s is not installed",
 			e->needs);
-		host_fix(c, "install %s to /usr/bin or /usr/local/bin", e->needs);
+		host_fix(c,
+			"install %s to /usr/bin or /usr/local/bin, or say sealpod install "
+			"--bin-dir",
+			e->needs);
 		return;
 	}
 	(void)host_add(out, e->name, HOST_OK, "knows Sealpod");
