@@ -2,6 +2,8 @@
 #include "storage_op.h"
 #include "volumes.h"
 
+#include <errno.h>
+
 #include <base/file.h>
 
 #define LOG_MODULE "storage"
@@ -135,7 +137,7 @@ static void detach(struct agent *a, struct storage *s)
 	if (s->mapping)
 		storage_unmap(a, s->mapping);
 	/* Only what is empty, or was never more than a directory of ours. */
-	if (s->made && rmdir(s->mount_point) != 0 && !s->mounted)
+	if (s->made && rmdir(s->mount_point) != 0 && (!s->mounted || errno == ENOTDIR))
 		err_ignore(dir_remove_tree(s->mount_point));
 }
 

@@ -70,6 +70,15 @@ static RESULT make_scratch(const struct storage *s)
 	return chmod(path, SCRATCH_MODE) == 0 ? OK : err_new(ERR_SYS, "mode of the volume");
 }
 
+/* The device itself, for a container that wants no file system (Kata: fstype "bind"). */
+static RESULT bind_device(const struct work *w)
+{
+	const struct storage_mount m = { w->device, NULL, MS_BIND, NULL };
+
+	TRY(storage_make_file(w->op->agent, w->s));
+	return storage_mount(w->op->agent, w->s, &m);
+}
+
 static RESULT mount_device(struct work *w)
 {
 	AUTO(mount_options_done) struct mount_options o = { 0 };
@@ -77,6 +86,8 @@ static RESULT mount_device(struct work *w)
 	struct storage_mount m = { w->device, w->create ? "ext4" : w->q->fstype, 0, NULL };
 
 	TRY(mount_options_parse(w->q->options, w->q->n_options, &o));
+	if (o.flags & MS_BIND)
+		return bind_device(w);
 	m.flags = o.flags;
 	m.data = o.data;
 	/* Volumes, not root file systems: nothing on them may raise privileges. */

@@ -192,6 +192,22 @@ RESULT storage_attach_local(struct storage_op *op, const Agent__Storage *q, stru
 	return give_to_group(s, &o);
 }
 
+RESULT storage_make_file(const struct agent *a, struct storage *s)
+{
+	AUTO(auto_free) char *parent = NULL;
+
+	if (!a->open_world)
+		return err_deny(ERR_DENIED, "manifest.storages", "mount_point", "a file system",
+			s->mount_point);
+	if (file_exists(s->mount_point))
+		return OK;
+	TRY(str_dup(s->mount_point, &parent));
+	*strrchr(parent, '/') = '\0';
+	TRY(dir_make(parent[0] ? parent : "/", 0755));
+	s->made = true;
+	return file_write_atomic(s->mount_point, BYTES_NONE, 0644);
+}
+
 RESULT storage_attach_bind(struct storage_op *op, const Agent__Storage *q, struct storage *s)
 {
 	AUTO(mount_options_done) struct mount_options o = { 0 };
@@ -201,11 +217,8 @@ RESULT storage_attach_bind(struct storage_op *op, const Agent__Storage *q, struc
 	TRY(mount_options_parse(q->options, q->n_options, &o));
 	if (stat(q->source, &st) != 0)
 		return err_new(ERR_SYS, "%s", q->source);
-	/* A mount point is of the kind of what is mounted. */
-	if (!S_ISDIR(st.st_mode) && !file_exists(s->mount_point)) {
-		TRY(file_write_atomic(s->mount_point, BYTES_NONE, 0644));
-		s->made = true;
-	}
+	if (!S_ISDIR(st.st_mode))
+		TRY(storage_make_file(op->agent, s));
 	TRY(storage_mount(op->agent, s, &m));
 	if (!(o.flags & MS_RDONLY))
 		return OK;

@@ -58,6 +58,8 @@ struct storage_mount {
 RESULT effect_mount(const struct storage_mount *m, const char *target);
 RESULT effect_unmount(const char *target);
 RESULT storage_mount(const struct agent *a, struct storage *s, const struct storage_mount *m);
+/* An empty file as mount point, because such is what will be mounted; only in the open world. */
+RESULT storage_make_file(const struct agent *a, struct storage *s);
 /* FSGroup of the request: owner group and modes below the root. */
 RESULT storage_set_group(const struct storage *s, const Agent__FSGroup *g, bool read_only);
 

@@ -52,7 +52,8 @@ static RESULT open_device(const char *path, struct device *ret, int *ret_fd)
 	return OK;
 }
 
-/* So that the kernel finds no superblock of integrity and writes its own. */
+/* Below the encryption, so that the kernel finds no superblock of integrity and writes its own;
+ * above it, because what was never written has no tag yet and cannot be read, which mke2fs does. */
 static RESULT wipe_begin(int fd)
 {
 	AUTO(auto_free) uint8_t *zeros = calloc(1, WIPE);
@@ -62,6 +63,15 @@ static RESULT wipe_begin(int fd)
 	if (pwrite(fd, zeros, WIPE, 0) != WIPE || fsync(fd) != 0 || ioctl(fd, BLKFLSBUF, 0) != 0)
 		return err_new(ERR_SYS, "wiping the device's beginning");
 	return OK;
+}
+
+static RESULT wipe_mapped(const char *device)
+{
+	AUTO(auto_close) int fd = -1;
+	struct device d;
+
+	TRY(open_device(device, &d, &fd));
+	return wipe_begin(fd);
 }
 
 static RESULT integrity_make(
@@ -119,7 +129,8 @@ static RESULT crypt_make(const char *name, unsigned below, uint64_t sectors, cha
 	if (id < 0)
 		return err_new(ERR_SYS, "kernel keyring");
 	(void)snprintf(params, sizeof(params),
-		"aes-xts-plain64 :%d:logon:%s 0 /dev/dm-%u 0 2 integrity:%d:hmac(sha256) "
+		"capi:authenc(hmac(sha256),xts(aes))-plain64 :%d:logon:%s 0 /dev/dm-%u 0 2 "
+		"integrity:%d:aead "
 		"sector_size:%d",
 		KEY_XTS + KEY_MAC, description, below, KEY_MAC, BLOCK);
 	e = dm_make(name, &t, &minor);
@@ -131,6 +142,16 @@ static RESULT crypt_make(const char *name, unsigned below, uint64_t sectors, cha
 static void lower_name(const char *name, char to[static 128])
 {
 	(void)snprintf(to, 128, "%.100s-integrity", name);
+}
+
+void volume_close(const char *name)
+{
+	char lower[128];
+
+	lower_name(name, lower);
+	/* From top to bottom; each goes when its last user does. */
+	err_ignore(dm_remove(name));
+	err_ignore(dm_remove(lower));
 }
 
 RESULT volume_encrypt(const char *device, const char *name, char **ret_device)
@@ -152,24 +173,16 @@ RESULT volume_encrypt(const char *device, const char *name, char **ret_device)
 	TRY(integrity_format(lower, &d, &sectors));
 	TRY(integrity_make(lower, &d, sectors, &minor));
 	e = crypt_make(name, minor, sectors, ret_device);
+	if (!failed(e))
+		e = wipe_mapped(*ret_device);
 	if (failed(e)) {
 		struct err_saved why;
 
 		err_save(e, &why);
-		err_ignore(dm_remove(lower));
+		volume_close(name);
 		return err_restore(&why);
 	}
 	return OK;
-}
-
-void volume_close(const char *name)
-{
-	char lower[128];
-
-	lower_name(name, lower);
-	/* From top to bottom; each goes when its last user does. */
-	err_ignore(dm_remove(name));
-	err_ignore(dm_remove(lower));
 }
 
 unsigned volume_inode_ratio(uint64_t size)
@@ -186,9 +199,13 @@ RESULT volume_make_filesystem(const char *device)
 	TRY(open_device(device, &d, &fd));
 	(void)close(TAKE_FD(fd));
 	TRY(str_format(&ratio, "%u", volume_inode_ratio(d.size)));
-	/* No journal and no reserve: nobody mounts it twice, and its user is not root's rival.
-	 * No discard: it would make the host's file larger in time, not smaller. */
-	const char *argv[] = { "mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0",
-		"-i", ratio, "-E", "nodiscard", device, NULL };
+	/*
+	 * No journal, reserve or copies of the superblock: nobody mounts it twice, and its user is
+	 * not root's rival. The copies would also be written in part, over blocks without a tag.
+	 * No discard: integrity knows none.
+	 */
+	const char *argv[] = { "mke2fs", "-q", "-F", "-t", "ext4", "-O",
+		"^has_journal,^sparse_super,^resize_inode,sparse_super2", "-m", "0", "-i", ratio,
+		"-E", "nodiscard,num_backup_sb=0", device, NULL };
 	return process_run_ok(argv, BYTES_NONE, NULL);
 }
