@@ -8,17 +8,18 @@
 
 #include <policy/agent_limits.h>
 
+enum {
+	READ_STREAM_DATA = 1 /* field of ReadStreamResponse */
+};
+
 static void on_readable(void *arg, int fd, unsigned events);
 
 static void answer_data(struct stream_out *s, struct bytes data)
 {
-	Agent__ReadStreamResponse msg = AGENT__READ_STREAM_RESPONSE__INIT;
 	struct ttrpc_call *call = TAKE(s->waiting);
 
 	loop_remove(TAKE(s->source));
-	msg.data.len = data.n;
-	msg.data.data = (uint8_t *)(uintptr_t)data.p; /* only read */
-	reply(call, &msg.base);
+	ttrpc_answer_field(call, READ_STREAM_DATA, data);
 }
 
 static void end(struct stream_out *s)

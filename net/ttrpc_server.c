@@ -181,6 +181,41 @@ void ttrpc_answer(struct ttrpc_call *call, struct bytes payload)
 	release(call);
 }
 
+/* protobuf's base 128, least significant group first */
+static void put_varint(struct buf *out, size_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		buf_u8(out, (uint8_t)(v | 0x80));
+	buf_u8(out, (uint8_t)v);
+}
+
+enum {
+	WIRE_BYTES = 2,
+	RESPONSE_PAYLOAD = 2 /* field of ttrpc.Response */
+};
+
+void ttrpc_answer_field(struct ttrpc_call *call, unsigned field, struct bytes data)
+{
+	AUTO(buf_done) struct buf inner = BUF_INIT(TTRPC_FIRST_MAX / 2);
+	AUTO(buf_done) struct buf first = BUF_INIT(TTRPC_FIRST_MAX);
+	const struct ttrpc_header h = { .stream = call->stream, .type = TTRPC_TYPE_RESPONSE };
+
+	if (!call->connection || data.n == 0) {
+		ttrpc_answer(call, BYTES_NONE);
+		return;
+	}
+	buf_u8(&inner, (uint8_t)(field << 3 | WIRE_BYTES));
+	put_varint(&inner, data.n);
+	buf_u8(&first, RESPONSE_PAYLOAD << 3 | WIRE_BYTES);
+	put_varint(&first, inner.n + data.n);
+	buf_put(&first, buf_bytes(&inner));
+	if (failed(buf_end(&first, "answer")) ||
+		failed(ttrpc_stream_send_parts(
+			call->connection->stream, h, buf_bytes(&first), data)))
+		ttrpc_stream_break(call->connection->stream);
+	release(call);
+}
+
 int64_t ttrpc_call_timeout_ms(const struct ttrpc_call *call)
 {
 	uint64_t now = clock_monotonic_ms();

@@ -6,10 +6,12 @@
 
 #include <net/ttrpc.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 enum {
 	READ_SIZE = 64 * 1024,
 	BUFFER_KEPT_MAX = 2 * READ_SIZE,   /* an empty buffer that is larger is released */
+	DIRECT_MIN = 16 * 1024,		   /* smaller payloads are copied behind their header */
 	OUT_BUFFER_MAX = 2 * TTRPC_OUT_MAX /* with what is written and not yet cut off */
 };
 
@@ -198,38 +200,89 @@ static void flush(struct ttrpc_stream *s)
 	}
 }
 
-RESULT ttrpc_stream_send(struct ttrpc_stream *s, struct ttrpc_header h, struct bytes payload)
+/* What the peer takes at once is not copied. Bytes of `head` and `payload` that it took; whatever
+ * is wrong shows again when the rest is flushed. */
+static size_t write_now(const struct ttrpc_stream *s, struct bytes head, struct bytes payload)
 {
-	AUTO(buf_done) struct buf header = BUF_INIT(TTRPC_HEADER_SIZE);
-	size_t before = queued(s);
+	struct iovec v[] = {
+		{ .iov_base = (void *)(uintptr_t)head.p, .iov_len = head.n },
+		{ .iov_base = (void *)(uintptr_t)payload.p, .iov_len = payload.n },
+	};
+	const struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
+	ssize_t n;
+
+	if (payload.n < DIRECT_MIN)
+		return 0;
+	n = s->c.virtio_port ? writev(s->fd, v, 2) : sendmsg(s->fd, &m, MSG_NOSIGNAL);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* What is left of two parts after `sent` bytes. */
+static RESULT queue_rest(
+	struct ttrpc_stream *s, struct bytes head, struct bytes payload, size_t sent)
+{
+	size_t of_head = sent < head.n ? sent : head.n;
+	struct bytes rest = bytes_of(payload.p + (sent - of_head), payload.n - (sent - of_head));
+	size_t n = head.n - of_head + rest.n;
 	uint8_t *to;
 
-	if (s->broken || s->dead || !s->source)
-		return err_new(ERR_PEER, "connection closed");
-	if (payload.n > TTRPC_MESSAGE_MAX)
-		return err_new(ERR_LIMIT, "message of more than %d bytes", TTRPC_MESSAGE_MAX);
-	if (before + TTRPC_HEADER_SIZE + payload.n > TTRPC_OUT_MAX)
-		return err_new(ERR_LIMIT, "the peer does not read: %zu bytes wait", before);
-	if (s->out_at > s->out.n / 2) {
-		buf_consume(&s->out, s->out_at);
-		s->out_at = 0;
-	}
-	h.length = (uint32_t)payload.n;
-	ttrpc_header_write(&h, &header);
-	TRY(buf_end(&header, "ttrpc header"));
-	to = buf_grow(&s->out, header.n + payload.n);
+	if (n == 0)
+		return OK;
+	to = buf_grow(&s->out, n);
 	if (!to) {
 		s->out.bad = ERR_OK; /* what waits is whole frames and stays */
 		return err_new(ERR_NOMEM, "ttrpc output");
 	}
-	memcpy(to, header.p, header.n);
-	if (payload.n > 0)
-		memcpy(to + header.n, payload.p, payload.n);
+	memcpy(to, head.p + of_head, head.n - of_head);
+	if (rest.n > 0)
+		memcpy(to + head.n - of_head, rest.p, rest.n);
+	return OK;
+}
+
+static RESULT check_send(const struct ttrpc_stream *s, size_t n)
+{
+	if (s->broken || s->dead || !s->source)
+		return err_new(ERR_PEER, "connection closed");
+	if (n > TTRPC_MESSAGE_MAX)
+		return err_new(ERR_LIMIT, "message of more than %d bytes", TTRPC_MESSAGE_MAX);
+	if (queued(s) + TTRPC_HEADER_SIZE + n > TTRPC_OUT_MAX)
+		return err_new(ERR_LIMIT, "the peer does not read: %zu bytes wait", queued(s));
+	return OK;
+}
+
+RESULT ttrpc_stream_send_parts(
+	struct ttrpc_stream *s, struct ttrpc_header h, struct bytes first, struct bytes payload)
+{
+	AUTO(buf_done) struct buf head = BUF_INIT(TTRPC_HEADER_SIZE + TTRPC_FIRST_MAX);
+	size_t before = queued(s), sent = 0;
+	struct err e;
+
+	TRY(check_send(s, first.n + payload.n));
+	if (s->out_at > s->out.n / 2) {
+		buf_consume(&s->out, s->out_at);
+		s->out_at = 0;
+	}
+	h.length = (uint32_t)(first.n + payload.n);
+	ttrpc_header_write(&h, &head);
+	buf_put(&head, first);
+	TRY(buf_end(&head, "ttrpc header"));
+	if (before == 0)
+		sent = write_now(s, buf_bytes(&head), payload);
+	e = queue_rest(s, buf_bytes(&head), payload, sent);
+	/* Half a frame cannot be taken back. */
+	if (failed(e) && sent > 0)
+		ttrpc_stream_break(s);
+	TRY(e);
 	if (before == 0)
 		flush(s);
 	set_congested(s);
 	update_events(s);
 	return OK;
+}
+
+RESULT ttrpc_stream_send(struct ttrpc_stream *s, struct ttrpc_header h, struct bytes payload)
+{
+	return ttrpc_stream_send_parts(s, h, BYTES_NONE, payload);
 }
 
 void ttrpc_stream_pause(struct ttrpc_stream *s, bool paused)

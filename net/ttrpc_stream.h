@@ -12,6 +12,7 @@ enum {
 	TTRPC_OUT_HIGH = 1024 * 1024, /* queued bytes above which nothing more is read */
 	TTRPC_OUT_LOW = 256 * 1024,   /* and below which reading goes on */
 	TTRPC_OUT_MAX = 32 * 1024 * 1024,
+	TTRPC_FIRST_MAX = 32,
 	TTRPC_PORT_POLL_MS = 50 /* how often an abandoned virtio-serial port is looked at */
 };
 
@@ -44,6 +45,9 @@ void ttrpc_stream_free(struct ttrpc_stream *s);
 void ttrpc_stream_freep(struct ttrpc_stream **s);
 /* ERR_PEER: gone. ERR_LIMIT: message too large or queue full. */
 RESULT ttrpc_stream_send(struct ttrpc_stream *s, struct ttrpc_header h, struct bytes payload);
+/* The payload in two parts, the first at most TTRPC_FIRST_MAX bytes. */
+RESULT ttrpc_stream_send_parts(
+	struct ttrpc_stream *s, struct ttrpc_header h, struct bytes first, struct bytes payload);
 /* Stops or resumes reading, besides what congestion does. */
 void ttrpc_stream_pause(struct ttrpc_stream *s, bool paused);
 bool ttrpc_stream_is_congested(const struct ttrpc_stream *s);

@@ -3,7 +3,7 @@
 set -euo pipefail
 bin=${SEALPOD_BIN:?directory of the programs}
 guest=$(dirname "$bin")/guest
-test=${SEALPOD_TEST:-$bin/integration_agent_guest}
+test=${SEALPOD_TEST:-$(dirname "$bin")/../dev/bin/integration_agent_guest}
 for need in qemu-system-x86_64 busybox; do
 	command -v "$need" >/dev/null || { echo "$need is missing: tools/install-packages test"; exit 77; }
 done

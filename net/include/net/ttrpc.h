@@ -73,6 +73,9 @@ RESULT ttrpc_server_listen(struct ttrpc_server *s, int listen_fd);
 RESULT ttrpc_server_add(struct ttrpc_server *s, int fd, bool virtio_port);
 
 void ttrpc_answer(struct ttrpc_call *call, struct bytes payload);
+/* With a message that has one field, of type bytes and with this number (at most 15). Large ones
+ * are handed to the peer without being copied. */
+void ttrpc_answer_field(struct ttrpc_call *call, unsigned field, struct bytes data);
 /* Status from the error's code, message from err_text(), the denial (if any) in its details. */
 void ttrpc_fail(struct ttrpc_call *call, struct err e);
 /* A status of the caller's choice. */

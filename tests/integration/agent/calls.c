@@ -99,7 +99,7 @@ size_t read_some(const char *method, const char *id, const char *exec_id, struct
 
 	q.container_id = text(id);
 	q.exec_id = text(exec_id);
-	q.len = 32 * 1024;
+	q.len = 256 * 1024;
 	assert_ok(call_raw("grpc.AgentService", method, &q.base, &out));
 	assert_ok(PB_UNPACK(agent__read_stream_response, buf_bytes(&out), &r));
 	buf_put(to, bytes_of(r->data.data, r->data.len));

@@ -3,7 +3,9 @@
 #include "util.h"
 
 #include <ttrpc.pb-c.h>
+#include <wellknown.pb-c.h>
 
+#include <net/pb.h>
 #include <sys/socket.h>
 
 /* ---- a service that answers at once, later, in reverse order, or never ---- */
@@ -59,6 +61,13 @@ static void on_big(void *arg, struct ttrpc_call *call, struct bytes payload)
 	ttrpc_answer(call, buf_bytes(&big));
 }
 
+/* The payload as the only field of a message. */
+static void on_field(void *arg, struct ttrpc_call *call, struct bytes payload)
+{
+	(void)arg;
+	ttrpc_answer_field(call, 2, payload);
+}
+
 static struct err check(void *arg, const struct ttrpc_method *m, struct bytes payload)
 {
 	(void)arg;
@@ -81,6 +90,7 @@ static const struct ttrpc_method methods[] = {
 	{ "test.Echo", "Deny", on_deny },
 	{ "test.Echo", "FailAs", on_fail_as },
 	{ "test.Echo", "Big", on_big },
+	{ "test.Echo", "Field", on_field },
 };
 
 static struct ttrpc_server *new_server(struct loop *l, struct service *s)
@@ -368,6 +378,31 @@ static void test_large(void **state)
 	assert_int_equal(out.n, 3 << 20);
 }
 
+/* Byte for byte what packing the message gives, whether or not it was copied on its way. */
+static void test_field(void **state)
+{
+	(void)state;
+	static const size_t sizes[] = { 0, 1, 113, 114, 127, 128, 16 * 1024 - 1, 16 * 1024, 65536,
+		300 * 1000, 2 << 20 };
+	AUTO(tear_down) struct fixture f;
+	AUTO(buf_done) struct buf in = BUF_INIT(TTRPC_MESSAGE_MAX);
+
+	set_up(&f);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		AUTO(buf_done) struct buf out = BUF_INIT(TTRPC_MESSAGE_MAX);
+		AUTO(buf_done) struct buf want = BUF_INIT(TTRPC_MESSAGE_MAX);
+		Pb__Any msg = PB__ANY__INIT;
+
+		while (in.n < sizes[i])
+			buf_u8(&in, (uint8_t)(in.n * 31 + in.n / 256));
+		msg.value.data = in.p;
+		msg.value.len = in.n;
+		assert_ok(pb_pack(&msg.base, &want));
+		assert_ok(call(&f, "Field", buf_bytes(&in), &out));
+		assert_bytes_equal(buf_bytes(&out), buf_bytes(&want));
+	}
+}
+
 static void count_answer(void *arg, struct err e, struct bytes payload)
 {
 	size_t *bytes = arg;
@@ -585,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_client_goes),
 		cmocka_unit_test(test_client_timeout),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_field),
 		cmocka_unit_test(test_large_both_ways),
 		cmocka_unit_test(test_bad_frames),
 		cmocka_unit_test(test_oversize_frame),
