@@ -4,6 +4,8 @@ network.py [PART-OF-A-NAME...]   real machines, one after the other, two at a ti
 """
 
 import os
+import pathlib
+import signal
 import sys
 import time
 
@@ -12,7 +14,7 @@ from engine import IMAGE, SKIP, Containerd, need, run
 
 MTU = 1400
 PORT = 18080
-HANDLER = "\n[handler.sealpod]\nmemory_mib = 384\n"
+HANDLER = 'qemu_user = "random"\n\n[handler.sealpod]\nmemory_mib = 384\n'
 
 
 def bridge(host, **more):
@@ -120,6 +122,51 @@ def test_two_interfaces(t):
     expect("inet 10.78.0.2/24" in seen and "\n9000\n" in seen, "net1", seen)
     t.stop(name)
     pod.remove()
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read().decode(errors="replace")
+
+
+def machines(name):
+    """(pid, status, control groups) of the machines of a container."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            line = read(entry / "cmdline") if entry.name.isdigit() else ""
+            if not line.startswith("qemu-system") or f"sealpod-{name}," not in line:
+                continue
+            status = dict(x.split(":", 1) for x in read(entry / "status").splitlines())
+            found.append((int(entry.name), status, read(entry / "cgroup")))
+        except OSError:
+            pass
+    return found
+
+
+def test_host(t):
+    """QEMU is a user of its own without any capability, in the pod's control group; a killed shim leaves nothing."""
+    name = t.start("exec sleep 1000")
+    ((pid, status, groups),) = machines(name)
+    uid = int(status["Uid"].split()[0])
+    expect(uid >= 0x70000000, "user of QEMU", uid)
+    for what in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        expect(int(status[what], 16) == 0, what, status[what])
+    expect(status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2", "confinement", status)
+    expect(f"/default/{name}" in groups, "control group", groups)
+    parent = int(status["PPid"])
+    os.kill(parent, signal.SIGKILL)
+    for _ in range(100):
+        if not machines(name) and not groups_named(name):
+            break
+        time.sleep(0.1)
+    expect(not machines(name), f"machine {pid} outlives its shim")
+    t.stop(name)
+    expect(not groups_named(name), "control groups stay", groups_named(name))
+
+
+def groups_named(name):
+    return [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/default/{name}")]
 
 
 def test_none(t):
