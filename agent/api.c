@@ -47,6 +47,10 @@
 	X(AGENT, ListRoutes, network_list_routes)                                                  \
 	X(AGENT, AddARPNeighbors, network_neighbours)                                              \
 	X(AGENT, CopyFile, copy_file)                                                              \
+	X(AGENT, GetVolumeStats, volume_stats)                                                     \
+	X(AGENT, ResizeVolume, volume_resize)                                                      \
+	X(AGENT, UpdateEphemeralMounts, volume_update_ephemeral)                                   \
+	X(AGENT, RemoveStaleVirtiofsShareMounts, volume_remove_stale)                              \
 	X(AGENT, SetGuestDateTime, guest_set_clock)                                                \
 	X(AGENT, ReseedRandomDev, guest_reseed)                                                    \
 	X(AGENT, GetGuestDetails, guest_details)                                                   \

@@ -82,6 +82,12 @@ RESULT effect_interface(const Types__Interface *i);
 RESULT effect_routes(const Agent__Routes *routes);
 RESULT effect_neighbours(const Agent__ARPNeighbors *neighbours);
 
+/* volume_stats.c */
+void volume_stats(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void volume_resize(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void volume_update_ephemeral(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void volume_remove_stale(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+
 /* copy_file.c */
 void copy_file(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 

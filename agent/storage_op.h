@@ -14,9 +14,10 @@ struct storage {
 	struct strv users; /* ids of containers; "" is the pod */
 	int fd;		   /* O_PATH of the root; -1: not made yet */
 	bool mounted;
-	bool made;     /* its directory was made for it */
-	char *mapping; /* of the device mapper, to be removed after the unmount; NULL: none */
-	char *volume;  /* claimed as; NULL: not yet */
+	bool made;	 /* its directory was made for it */
+	char *mapping;	 /* of the device mapper, to be removed after the unmount; NULL: none */
+	bool size_fixed; /* by the manifest */
+	char *volume;	 /* claimed as; NULL: not yet */
 };
 
 struct storage_op {

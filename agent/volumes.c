@@ -51,7 +51,7 @@ static RESULT claim_name(
 	return str_format(ret_name, "%s of container %s", v->at, c->rule->name);
 }
 
-static RESULT limit_size(const struct agent *a, const struct storage *s, uint64_t size)
+static RESULT limit_size(const struct agent *a, struct storage *s, uint64_t size)
 {
 	AUTO(auto_free) char *data = NULL;
 	char target[32];
@@ -60,6 +60,7 @@ static RESULT limit_size(const struct agent *a, const struct storage *s, uint64_
 	TRY(str_format(&data, "size=%llu", (unsigned long long)size));
 	m.data = data;
 	(void)snprintf(target, sizeof(target), "/proc/self/fd/%d", s->fd);
+	s->size_fixed = true;
 	return a->effects->mount(&m, target);
 }
 

@@ -5,18 +5,23 @@
 #include "util.h"
 #include "volumes.h"
 
+#include <csi.pb-c.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 
 #include <base/file.h>
+#include <net/pb.h>
+#include <net/ttrpc.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define LIST(...) ((char *[]){ __VA_ARGS__ })
 
 static struct agent a;
+static struct ttrpc_client *client;
 static bool may_mount;
 
 static char *text(const char *s)
@@ -139,7 +144,13 @@ static int setup(void **state)
 
 	(void)state;
 	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", test_dir());
+	int fds[2];
+
 	assert_ok(agent_init(&a, &set));
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	assert_ok(ttrpc_server_add(a.server, fds[0], false));
+	assert_ok(ttrpc_client_new(a.loop, fds[1], &client));
 	may_mount = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
 		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 	return 0;
@@ -148,6 +159,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	ttrpc_client_free(client);
 	agent_done(&a);
 	return 0;
 }
@@ -384,6 +396,85 @@ static void test_volumes(void **state)
 	manifest_done(&manifest);
 }
 
+/* ---- requests about volumes ---- */
+
+static struct err request(const char *method, const ProtobufCMessage *msg, struct buf *out)
+{
+	AUTO(buf_done) struct buf payload = BUF_INIT(TTRPC_MESSAGE_MAX);
+
+	TRY(pb_pack(msg, &payload));
+	return ttrpc_call_sync(client,
+		&(struct ttrpc_request){ .service = "grpc.AgentService",
+			.method = method,
+			.payload = buf_bytes(&payload),
+			.timeout_ms = 10 * 1000 },
+		out);
+}
+
+static struct err stats_of(const char *path, uint64_t *ret_total)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(TTRPC_MESSAGE_MAX);
+	AUTO(pb_free_any) Csi__VolumeStatsResponse *answer = NULL;
+	Agent__VolumeStatsRequest q = AGENT__VOLUME_STATS_REQUEST__INIT;
+
+	q.volume_guest_path = text(path);
+	TRY(request("GetVolumeStats", &q.base, &out));
+	TRY(PB_UNPACK(csi__volume_stats_response, buf_bytes(&out), &answer));
+	assert_int_equal(answer->n_usage, 2);
+	assert_int_equal(answer->usage[0]->unit, CSI__VOLUME_USAGE__UNIT__BYTES);
+	assert_int_equal(answer->usage[1]->unit, CSI__VOLUME_USAGE__UNIT__INODES);
+	assert_true(
+		answer->usage[0]->used + answer->usage[0]->available <= answer->usage[0]->total);
+	*ret_total = answer->usage[0]->total;
+	return OK;
+}
+
+static struct err resize_to(const char *driver, char *at, const char *option)
+{
+	Agent__UpdateEphemeralMountsRequest q = AGENT__UPDATE_EPHEMERAL_MOUNTS_REQUEST__INIT;
+	AUTO(buf_done) struct buf out = BUF_INIT(TTRPC_MESSAGE_MAX);
+	Agent__Storage s = storage_of(driver, "tmpfs", at), *list[] = { &s };
+
+	s.options = LIST(text(option), text("fsgid=7"));
+	s.n_options = 2;
+	q.storages = list;
+	q.n_storages = 1;
+	return request("UpdateEphemeralMounts", &q.base, &out);
+}
+
+static void test_requests(void **state)
+{
+	(void)state;
+	Agent__RemoveStaleVirtiofsShareMountsRequest stale =
+		AGENT__REMOVE_STALE_VIRTIOFS_SHARE_MOUNTS_REQUEST__INIT;
+	Agent__ResizeVolumeRequest resize = AGENT__RESIZE_VOLUME_REQUEST__INIT;
+	Agent__Storage s = storage_of("ephemeral", "tmpfs", in_run("sandbox/ephemeral/v"));
+	AUTO(buf_done) struct buf out = BUF_INIT(TTRPC_MESSAGE_MAX);
+	char *at = s.mount_point;
+	uint64_t total = 0;
+
+	need_mounts(true);
+	s.options = LIST(text("size=65536"));
+	s.n_options = 1;
+	assert_ok(add(&s));
+	assert_ok(stats_of(at, &total));
+	assert_int_equal(total, 65536);
+	assert_ok(resize_to("ephemeral", at, "size=131072"));
+	assert_ok(stats_of(at, &total));
+	assert_int_equal(total, 131072);
+	assert_true(failed(resize_to("local", at, "size=4096")));
+	assert_true(failed(resize_to("ephemeral", in_run("other"), "size=4096")));
+	assert_true(failed(resize_to("ephemeral", at, "size=much")));
+	assert_true(failed(stats_of("relative", &total)));
+	assert_true(failed(stats_of("/absent", &total)));
+	assert_ok(request("RemoveStaleVirtiofsShareMounts", &stale.base, &out));
+	assert_true(failed(request("ResizeVolume", &resize.base, &out)));
+	/* Without a manifest that allows it the host hears nothing. */
+	a.open_world = false;
+	assert_err(stats_of(at, &total), ERR_DENIED);
+	storage_sandbox_remove(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +486,7 @@ int main(void)
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_requests),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
