@@ -26,6 +26,23 @@ struct translation {
 
 static RESULT translate(struct translation *t, const char *re2);
 
+static bool is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* In brackets of POSIX a backslash is itself, and a dash stands at their end. */
+static RESULT escape_in_bracket(struct translation *t, char c)
+{
+	if (c == ']' || c == '^')
+		return err_new(ERR_UNSUPPORTED, "[\\%c]", c);
+	if (c == '-')
+		t->dash = true;
+	else
+		buf_u8(&t->out, c);
+	return OK;
+}
+
 /* After a backslash. */
 static RESULT escape(struct translation *t, char c)
 {
@@ -34,20 +51,12 @@ static RESULT escape(struct translation *t, char c)
 			buf_puts(&t->out, t->bracket ? classes[i].inside : classes[i].outside);
 			return OK;
 		}
-	if (c == 'b' && !t->bracket) { /* both libraries have it */
-		buf_puts(&t->out, "\\b");
-		return OK;
-	}
-	if (t->bracket && c == '-') {
-		t->dash = true;
-		return OK;
-	}
-	if (c == '\0' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+	/* Both libraries have the edge of a word. */
+	if (c == '\0' || (is_word(c) && (c != 'b' || t->bracket)))
 		return err_new(ERR_UNSUPPORTED, "\\%c", c ? c : ' ');
-	/* In brackets of POSIX a backslash is itself. */
-	if (t->bracket && (c == ']' || c == '^'))
-		return err_new(ERR_UNSUPPORTED, "[\\%c]", c);
-	buf_printf(&t->out, t->bracket ? "%c" : "\\%c", c);
+	if (t->bracket)
+		return escape_in_bracket(t, c);
+	buf_printf(&t->out, "\\%c", c);
 	return OK;
 }
 
