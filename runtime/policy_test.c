@@ -1,5 +1,6 @@
 #include "runtime/policy_test.h"
 
+#include "message.h"
 #include "sandbox_spec.h"
 
 #include <signal.h>
@@ -129,6 +130,16 @@ static RESULT create(struct policy_tester *t, const Agent__CreateContainerReques
 	return OK;
 }
 
+/* The runtime shows the guest's own shared memory instead of the host's. */
+static RESULT amend_mounts(Oci__Spec *spec)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (str_equal(spec->mounts[i]->destination, "/dev/shm"))
+			TRY(message_set(
+				&spec->mounts[i]->source, "/run/kata-containers/sandbox/shm"));
+	return OK;
+}
+
 /* A config.json is what an engine gives to a runtime; the request is what that makes of it. */
 static RESULT create_from_spec(struct policy_tester *t, Oci__Spec *spec)
 {
@@ -141,6 +152,7 @@ static RESULT create_from_spec(struct policy_tester *t, Oci__Spec *spec)
 	how.role = oci_role(spec, &sandbox_id);
 	how.terminal = spec->process && spec->process->terminal;
 	TRY(spec_amend(&how, spec, &shared));
+	TRY(amend_mounts(spec));
 	name = spec_container_name(spec);
 	reference = spec_image_name(spec, how.role);
 	if (!reference)
