@@ -15,6 +15,7 @@
 
 struct agent;
 struct container;
+struct sealed_value;  /* sealed.c */
 struct storage;	      /* storage_op.h */
 struct storage_op;    /* storage_op.h */
 struct storage_mount; /* storage_op.h */
@@ -70,11 +71,13 @@ struct container {
 	size_t n_execs;	       /* ExecProcess in progress */
 	char **mount_sources;  /* of volumes, see volumes.h */
 	size_t n_mount_sources;
+	struct sealed_value *sealed;		/* see sealed.h */
 	Agent__CreateContainerRequest *request; /* while creating */
 };
 
 /* What the agent does to the world; a test or a fuzzer replaces it. */
 typedef void pull_fn(void *arg, struct err e);
+typedef void unseal_fn(void *arg, struct err e, struct bytes plain); /* valid during the call */
 struct effects {
 	/* A crun command. */
 	RESULT (*run)(struct agent *a, const struct process_spec *spec, command_fn *fn, void *arg);
@@ -83,6 +86,9 @@ struct effects {
 	(struct agent *a, const char *image, const char *bundle, pull_fn *fn, void *arg);
 	RESULT (*namespaces)(struct agent *a, const char *hostname);
 	RESULT (*mount)(const struct storage_mount *m, const char *target);
+	/* What a sealed secret stands for. */
+	RESULT(*unseal)
+	(struct agent *a, struct bytes reference, unseal_fn *fn, void *arg);
 	RESULT (*unmount)(const char *target); /* now or when its last user is gone */
 	RESULT (*block_prepare)(const struct agent *a, const char *driver, const char *source);
 	RESULT(*block_find)

@@ -80,6 +80,7 @@ const char *const api_methods[] = {
 const struct effects effects_real = {
 	.run = effect_run,
 	.pull = hub_pull,
+	.unseal = hub_unseal,
 	.namespaces = effect_namespaces,
 	.mount = effect_mount,
 	.unmount = effect_unmount,

@@ -1,6 +1,7 @@
 #include "cgroup.h"
 #include "oom.h"
 #include "reply.h"
+#include "sealed.h"
 #include "storage.h"
 
 #include <base/file.h>
@@ -103,6 +104,7 @@ void container_free(struct container *c)
 	if (c->rootfs_fd >= 0)
 		(void)close(c->rootfs_fd);
 	storage_container_remove(c);
+	sealed_done(c);
 	if (!c->sandbox)
 		remove_files(c);
 	plan_done(&c->plan);

@@ -1,6 +1,7 @@
 #include "open.h"
 #include "reply.h"
 #include "requests.h"
+#include "sealed.h"
 
 #include <base/file.h>
 
@@ -57,6 +58,7 @@ static RESULT write_process(
 	TRY(spec_check_process(q->process, c->rule));
 	TRY(plan_make_exec(&c->plan, q->process, c->rootfs_fd, &plan));
 	TRY(manifest_check_exec(c->rule, &c->plan, &plan));
+	TRY(sealed_apply(c, &plan.env));
 	TRY(spec_write_process(&plan, q->process, c->rule, &json));
 	return file_write_atomic(process_file, buf_bytes(&json), 0600);
 }

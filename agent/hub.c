@@ -13,14 +13,18 @@
 enum {
 	START_MAX_MS = 60 * 1000, /* until the hub listens */
 	RETRY_MS = 5,		  /* between its bind() and its listen() */
-	PULL_MAX_MS = 20 * 60 * 1000
+	PULL_MAX_MS = 20 * 60 * 1000,
+	UNSEAL_MAX_MS = 50 * 1000 /* Kata's agent.cdh_api_timeout */
 };
 
-struct pull {
+/* A call of one of the hub's services. */
+struct ask {
+	struct ask *next; /* waiting for the hub */
 	struct hub *hub;
-	struct pull *next; /* waiting for the hub */
-	char *image, *bundle;
-	pull_fn *fn;
+	const char *service, *method;
+	struct buf payload;
+	uint64_t timeout_ms;
+	ttrpc_reply_fn *answer; /* with `arg`, once */
 	void *arg;
 };
 
@@ -28,26 +32,25 @@ struct hub {
 	struct agent *agent;
 	struct process process;
 	struct ttrpc_client *client;
-	struct pull *waiting;
+	struct ask *waiting;
 	int inotify_fd;
 	struct loop_source *appears, *retry, *deadline;
 	struct err_saved failure; /* .code OK while it works */
 };
 
-static void pull_free(struct pull *p)
+static void ask_free(struct ask *q)
 {
-	free(p->image);
-	free(p->bundle);
-	free(p);
+	buf_done(&q->payload);
+	free(q);
 }
 
-static void pull_end(struct pull *p, struct err e)
+static void ask_end(struct ask *q, struct err e, struct bytes payload)
 {
-	pull_fn *fn = p->fn;
-	void *arg = p->arg;
+	ttrpc_reply_fn *answer = q->answer;
+	void *arg = q->arg;
 
-	pull_free(p);
-	fn(arg, e);
+	ask_free(q);
+	answer(arg, e, payload);
 }
 
 static void stop_waiting(struct hub *h)
@@ -62,14 +65,14 @@ static void stop_waiting(struct hub *h)
 /* From now on every pull fails for this reason. */
 static void hub_failed(struct hub *h, struct err e)
 {
-	struct pull *p;
+	struct ask *p;
 
 	err_save(e, &h->failure);
 	log_failure(LOG_MODULE, "failure", e);
 	stop_waiting(h);
 	while ((p = h->waiting) != NULL) {
 		h->waiting = p->next;
-		pull_end(p, err_restore(&h->failure));
+		ask_end(p, err_restore(&h->failure), BYTES_NONE);
 	}
 }
 
@@ -78,40 +81,33 @@ RESULT hub_health(const struct hub *h)
 	return h->failure.code == ERR_OK ? OK : err_restore(&h->failure);
 }
 
-static void on_pulled(void *arg, struct err e, struct bytes payload)
+static void on_answer(void *arg, struct err e, struct bytes payload)
 {
-	(void)payload;
-	pull_end(arg, e);
+	ask_end(arg, e, payload);
 }
 
-static RESULT send_pull(struct hub *h, struct pull *p)
+static RESULT send_ask(struct hub *h, struct ask *q)
 {
-	AUTO(buf_done) struct buf payload = BUF_INIT(TTRPC_MESSAGE_MAX);
-	Cdh__ImagePullRequest msg = CDH__IMAGE_PULL_REQUEST__INIT;
-
-	msg.image_url = p->image;
-	msg.bundle_path = p->bundle;
-	TRY(pb_pack(&msg.base, &payload));
 	return ttrpc_start(h->client,
 		&(struct ttrpc_request){
-			.service = "api.ImagePullService",
-			.method = "PullImage",
-			.payload = buf_bytes(&payload),
-			.timeout_ms = PULL_MAX_MS,
+			.service = q->service,
+			.method = q->method,
+			.payload = buf_bytes(&q->payload),
+			.timeout_ms = q->timeout_ms,
 		},
-		on_pulled, p);
+		on_answer, q);
 }
 
 static void send_waiting(struct hub *h)
 {
-	struct pull *p;
+	struct ask *p;
 
 	while ((p = h->waiting) != NULL) {
 		struct err e;
 
 		h->waiting = p->next;
-		if (failed(e = send_pull(h, p)))
-			pull_end(p, e);
+		if (failed(e = send_ask(h, p)))
+			ask_end(p, e, BYTES_NONE);
 	}
 }
 
@@ -229,7 +225,7 @@ RESULT hub_new(struct agent *a, const struct hub_config *c, struct hub **ret_hub
 void hub_freep(struct hub **hub)
 {
 	struct hub *h = *hub;
-	struct pull *p;
+	struct ask *p;
 
 	if (!h)
 		return;
@@ -238,38 +234,111 @@ void hub_freep(struct hub **hub)
 	ttrpc_client_free(h->client);
 	while ((p = h->waiting) != NULL) {
 		h->waiting = p->next;
-		pull_end(p, err_new(ERR_STATE, "the agent ends"));
+		ask_end(p, err_new(ERR_STATE, "the agent ends"), BYTES_NONE);
 	}
 	process_end(&h->process);
 	free(h);
 }
 
-RESULT hub_pull(struct agent *a, const char *image, const char *bundle, pull_fn *fn, void *arg)
+/* The call is sent, or waits for the hub to listen; `q` is a template without payload. */
+static RESULT ask(struct hub *h, const struct ask *q, const ProtobufCMessage *msg)
 {
-	struct hub *h = a->hub;
-	struct pull *p;
+	struct ask *p;
 	struct err e;
 
-	if (!h)
-		return err_new(ERR_UNSUPPORTED,
-			"image %s: no confidential data hub is here to pull it", image);
 	TRY(hub_health(h));
-	p = calloc(1, sizeof(*p));
+	p = malloc(sizeof(*p));
 	if (!p)
-		return err_new(ERR_NOMEM, "pull");
-	*p = (struct pull){ .hub = h, .fn = fn, .arg = arg };
-	e = str_dup(image, &p->image);
-	if (!failed(e))
-		e = str_dup(bundle, &p->bundle);
+		return err_new(ERR_NOMEM, "call of the hub");
+	*p = *q;
+	p->hub = h;
+	p->payload = BUF_INIT(TTRPC_MESSAGE_MAX);
+	e = pb_pack(msg, &p->payload);
 	if (!failed(e) && h->client)
-		e = send_pull(h, p);
+		e = send_ask(h, p);
 	if (failed(e)) {
-		pull_free(p);
+		ask_free(p);
 		return e;
 	}
 	if (!h->client) {
 		p->next = h->waiting;
 		h->waiting = p;
 	}
+	return OK;
+}
+
+struct pull {
+	pull_fn *fn;
+	void *arg;
+};
+
+static void on_pulled(void *arg, struct err e, struct bytes payload)
+{
+	AUTO(auto_free) struct pull *p = arg;
+
+	(void)payload;
+	p->fn(p->arg, e);
+}
+
+RESULT hub_pull(struct agent *a, const char *image, const char *bundle, pull_fn *fn, void *arg)
+{
+	Cdh__ImagePullRequest msg = CDH__IMAGE_PULL_REQUEST__INIT;
+	struct ask q = { .service = "api.ImagePullService",
+		.method = "PullImage",
+		.timeout_ms = PULL_MAX_MS,
+		.answer = on_pulled };
+	AUTO(auto_free) struct pull *p = malloc(sizeof(*p));
+
+	if (!a->hub)
+		return err_new(ERR_UNSUPPORTED,
+			"image %s: no confidential data hub is here to pull it", image);
+	if (!p)
+		return err_new(ERR_NOMEM, "pull");
+	*p = (struct pull){ fn, arg };
+	q.arg = p;
+	msg.image_url = (char *)(uintptr_t)image;
+	msg.bundle_path = (char *)(uintptr_t)bundle;
+	TRY(ask(a->hub, &q, &msg.base));
+	p = NULL;
+	return OK;
+}
+
+struct unsealing {
+	unseal_fn *fn;
+	void *arg;
+};
+
+static void on_unsealed(void *arg, struct err e, struct bytes payload)
+{
+	AUTO(auto_free) struct unsealing *u = arg;
+	AUTO(pb_free_any) Cdh__UnsealSecretOutput *out = NULL;
+
+	if (!failed(e))
+		e = PB_UNPACK(cdh__unseal_secret_output, payload, &out);
+	u->fn(u->arg, e,
+		failed(e) ? BYTES_NONE : bytes_of(out->plaintext.data, out->plaintext.len));
+	if (out)
+		bytes_wipe(out->plaintext.data, out->plaintext.len);
+}
+
+RESULT hub_unseal(struct agent *a, struct bytes reference, unseal_fn *fn, void *arg)
+{
+	Cdh__UnsealSecretInput msg = CDH__UNSEAL_SECRET_INPUT__INIT;
+	struct ask q = { .service = "api.SealedSecretService",
+		.method = "UnsealSecret",
+		.timeout_ms = UNSEAL_MAX_MS,
+		.answer = on_unsealed };
+	AUTO(auto_free) struct unsealing *u = malloc(sizeof(*u));
+
+	if (!a->hub)
+		return err_new(ERR_UNSUPPORTED, "no confidential data hub is here to ask");
+	if (!u)
+		return err_new(ERR_NOMEM, "sealed secret");
+	*u = (struct unsealing){ fn, arg };
+	q.arg = u;
+	msg.secret.data = (uint8_t *)(uintptr_t)reference.p;
+	msg.secret.len = reference.n;
+	TRY(ask(a->hub, &q, &msg.base));
+	u = NULL;
 	return OK;
 }

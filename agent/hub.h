@@ -19,3 +19,5 @@ void hub_freep(struct hub **h);
 RESULT hub_health(const struct hub *h);
 /* struct effects.pull */
 RESULT hub_pull(struct agent *a, const char *image, const char *bundle, pull_fn *fn, void *arg);
+/* struct effects.unseal */
+RESULT hub_unseal(struct agent *a, struct bytes reference, unseal_fn *fn, void *arg);

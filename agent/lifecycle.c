@@ -2,6 +2,7 @@
 #include "open.h"
 #include "reply.h"
 #include "requests.h"
+#include "sealed.h"
 #include "storage.h"
 
 #include <fcntl.h>
@@ -100,10 +101,12 @@ static RESULT write_config(struct container *c)
 	const struct agent *a = c->agent;
 	AUTO(auto_free) char *path = NULL;
 	AUTO(buf_done) struct buf json = BUF_INIT(AGENT_CONFIG_MAX);
+	AUTO(strv_done) struct strv env = { 0 };
+	struct plan plan = c->plan;
 	const struct spec_inputs in = {
 		.spec = c->request->oci,
 		.rule = c->rule,
-		.plan = &c->plan,
+		.plan = &plan,
 		.id = c->id,
 		.rootfs = c->rootfs,
 		.sources = c->mount_sources,
@@ -113,6 +116,11 @@ static RESULT write_config(struct container *c)
 		.pid_ns = c->shares_pids ? a->pid_ns : NULL,
 	};
 
+	/* The plan keeps the references: requests of later processes are compared with it. */
+	for (size_t i = 0; i < c->plan.env.n; i++)
+		TRY(strv_add(&env, c->plan.env.v[i]));
+	TRY(sealed_apply(c, &env));
+	plan.env = env;
 	TRY(c->open ? open_write(&in, c, &json) : spec_write(&in, &json));
 	TRY(dir_make(c->dir, 0700));
 	TRY(path_join(c->dir, "config.json", &path));
@@ -138,6 +146,23 @@ static RESULT make_plan(struct container *c)
 	return manifest_check_plan(c->rule, &image, &c->plan);
 }
 
+static RESULT begin_process(struct container *c)
+{
+	TRY(write_config(c));
+	c->started_ms = clock_boottime_ms();
+	return run_crun(c);
+}
+
+static void on_unsealed(void *arg, struct err e)
+{
+	struct container *c = arg;
+
+	if (!failed(e))
+		e = begin_process(c);
+	if (failed(e))
+		create_failed(c, e);
+}
+
 static RESULT prepare(struct container *c)
 {
 	c->rootfs_fd = open(c->rootfs, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -146,9 +171,7 @@ static RESULT prepare(struct container *c)
 	TRY(c->open ? open_plan(c) : make_plan(c));
 	TRY(diagnostics_remember(c));
 	TRY(join_pids(c));
-	TRY(write_config(c));
-	c->started_ms = clock_boottime_ms();
-	return run_crun(c);
+	return sealed_start(c, on_unsealed, c);
 }
 
 static void on_pulled(void *arg, struct err e)

@@ -1,5 +1,7 @@
 #include "open.h"
 
+#include "sealed.h"
+
 #include <base/file.h>
 #include <measured-boot/cmdline.h>
 
@@ -155,6 +157,7 @@ RESULT open_write_exec(
 	};
 
 	TRY(plan_open(&s, &plan));
+	TRY(sealed_apply(c, &plan.env));
 	spec_open_write_process(&plan, q->process, &json);
 	TRY(buf_end(&json, "process"));
 	return file_write_atomic(file, buf_bytes(&json), 0600);

@@ -172,3 +172,10 @@ void volumes_done(struct container *c)
 	c->mount_sources = NULL;
 	c->n_mount_sources = 0;
 }
+
+void volumes_replace(struct container *c, size_t i, char *path)
+{
+	err_ignore(c->agent->effects->unmount(c->mount_sources[i]));
+	free(c->mount_sources[i]);
+	c->mount_sources[i] = path;
+}

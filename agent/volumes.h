@@ -11,3 +11,5 @@
 RESULT volumes_prepare(struct container *c);
 /* Unmounts and forgets them. */
 void volumes_done(struct container *c);
+/* Binds `path`, which becomes the container's, instead of what was prepared for mount i. */
+void volumes_replace(struct container *c, size_t i, char *path);

@@ -17,6 +17,7 @@ static const struct json_field volume_fields[] = {
 	VOLUME(kind, FIELD_STR, FIELD_REQUIRED, 16),
 	VOLUME(name, FIELD_STR, 0, 253),
 	VOLUME(read_only, FIELD_BOOL, 0, 0),
+	VOLUME(sealed, FIELD_BOOL, 0, 0),
 	VOLUME(size, FIELD_U64, 0, INT64_MAX),
 };
 
@@ -222,6 +223,8 @@ static RESULT check_volumes(const struct manifest_container *c)
 			return err_new(ERR_FORMAT, "volumes: kind: %s is none", v[i].kind);
 		if (v[i].size > 0 && manifest_volume_kind(&v[i]) != MANIFEST_VOLUME_MEMORY)
 			return err_new(ERR_FORMAT, "volumes: size: only of kind memory");
+		if (v[i].sealed && manifest_volume_kind(&v[i]) != MANIFEST_VOLUME_FILES)
+			return err_new(ERR_FORMAT, "volumes: sealed: only of kind files");
 	}
 	return OK;
 }

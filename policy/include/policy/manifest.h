@@ -33,6 +33,7 @@ struct manifest_volume {
 	char *kind;	/* word; manifest_volume_kind() */
 	char *name;	/* of the pod's volume; NULL: of this place only */
 	bool read_only; /* must be mounted so */
+	bool sealed;	/* of kind `files`: sealed secrets in it are unsealed */
 	uint64_t size;	/* bytes, of kind `memory`; 0: as the host says */
 };
 

@@ -39,7 +39,8 @@ def manifest():
            "capabilities": ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
                             "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
                             "CAP_AUDIT_WRITE"],
-           "volumes": [{"at": at, "kind": "files"} for at in ("/secrets", "/etc/hosts", "/etc/hostname")]}
+           "volumes": [{"at": "/secrets", "kind": "files", "sealed": True},
+                       *({"at": at, "kind": "files"} for at in ("/etc/hosts", "/etc/hostname"))]}
     return {"version": 1, "allow": ["logs", "signal", "stdin", "stats"], "containers": [app]}
 
 
