@@ -169,6 +169,7 @@ static RESULT use_copy(struct create *k, Oci__Mount *m, bool watch)
 	if (!k->copy)
 		return err_new(ERR_NOMEM, "copying files");
 	TRY(sandbox_copy_add(k->copy, m->source, at));
+	TRY(sandbox_termination_note(k, m));
 	if (watch)
 		TRY(sandbox_watch_add(k->box, m->source, at));
 	return point_to(m, at);

@@ -117,6 +117,7 @@ RESULT sandbox_wait(
 
 	TRY(new_call(s, "waiting for container", id, NULL, arg, &op));
 	op->exit = fn;
+	op->first = exec_id[0] == '\0';
 	r.container_id = pb_text(id);
 	r.exec_id = pb_text(exec_id);
 	return sandbox_op_call(op, "WaitProcess", &r.base);

@@ -38,6 +38,7 @@ void sandbox_box_free(struct sandbox *s, struct sandbox_box *b)
 		(void)rmdir(b->dir);
 	strv_done(&b->mounts);
 	free(b->dir);
+	free(b->termination);
 	free(b->id);
 	free(b);
 }
@@ -135,6 +136,7 @@ static RESULT prepare(struct create *k, const struct sandbox_container *c)
 	TRY(sandbox_host_container(k->s, r->oci));
 	TRY(k->s->shared ? share_rootfs(k, c) : sandbox_pull_rootfs(k, c));
 	TRY(sandbox_volumes(k));
+	TRY(sandbox_devices(k));
 	const struct spec_amend how = {
 		.bundle = c->bundle, .root = k->root, .terminal = c->terminal, .role = k->role
 	};

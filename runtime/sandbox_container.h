@@ -23,6 +23,14 @@ RESULT sandbox_pull_rootfs(struct create *k, const struct sandbox_container *c);
 /* ---- sandbox_apply.c: every mount of the request's specification finds its way ---- */
 RESULT sandbox_volumes(struct create *k);
 
+/* ---- sandbox_device.c: block devices of the specification ---- */
+RESULT sandbox_devices(struct create *k);
+
+/* ---- sandbox_termination.c: the message a container leaves ---- */
+RESULT sandbox_termination_note(struct create *k, const Oci__Mount *m);
+/* Asks for it and tells the exit status then; false: there is nothing to ask for. */
+bool sandbox_termination_ask(struct sandbox_op *op);
+
 /* ---- sandbox_copy.c: files by CopyFile, in pieces ---- */
 struct sandbox_copy *sandbox_copy_new(void);
 /* Freed when its last call has answered. */

@@ -30,6 +30,8 @@ struct sandbox_op {
 	sandbox_exit_fn *exit;
 	sandbox_stats_fn *stats;
 	void *arg;
+	bool first;   /* waits for the container's first process */
+	int status;   /* of that */
 	bool watched; /* fails when nothing happens for a while */
 	bool told;
 	uint64_t began; /* monotonic ms */
@@ -43,6 +45,7 @@ struct sandbox_box {
 	char *dir;	    /* of its root file system, in the shared directory; NULL: none */
 	struct strv mounts; /* mount points and copies in the shared directory, in order */
 	struct sandbox_watch *watches;
+	char *termination; /* the host's file for the message; NULL: none, or shared */
 	bool created;
 };
 

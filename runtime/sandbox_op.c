@@ -1,4 +1,4 @@
-#include "sandbox_internal.h"
+#include "sandbox_container.h"
 
 #include <base/clock.h>
 #include <net/pb.h>
@@ -69,13 +69,17 @@ void sandbox_op_finish(struct sandbox_op *op, struct err e)
 
 /* ---- answers ---- */
 
-static RESULT tell_exit(struct sandbox_op *op, struct bytes payload)
+static RESULT tell_exit(struct sandbox_op *op, struct bytes payload, bool *ret_later)
 {
 	AUTO(pb_free_any) Agent__WaitProcessResponse *r = NULL;
 
 	TRY(PB_UNPACK(agent__wait_process_response, payload, &r));
-	op->told = true;
-	op->exit(op->arg, OK, r->status);
+	op->status = r->status;
+	*ret_later = sandbox_termination_ask(op);
+	if (!*ret_later) {
+		op->told = true;
+		op->exit(op->arg, OK, op->status);
+	}
 	return OK;
 }
 
@@ -92,12 +96,14 @@ static RESULT tell_stats(struct sandbox_op *op, struct bytes payload)
 static void on_answer(void *arg, struct err e, struct bytes payload)
 {
 	struct sandbox_op *op = arg;
+	bool later = false;
 
 	if (!failed(e) && !op->told && op->exit)
-		e = tell_exit(op, payload);
+		e = tell_exit(op, payload, &later);
 	else if (!failed(e) && !op->told && op->stats)
 		e = tell_stats(op, payload);
-	sandbox_op_finish(op, e);
+	if (!later)
+		sandbox_op_finish(op, e);
 }
 
 RESULT sandbox_op_call(struct sandbox_op *op, const char *method, const ProtobufCMessage *request)

@@ -191,6 +191,17 @@ static void never(void *arg, struct ttrpc_call *call, struct bytes payload)
 	(void)payload;
 }
 
+static void diagnostics(void *arg, struct ttrpc_call *call, struct bytes payload)
+{
+	static char text[] = "the last words";
+	Agent__GetDiagnosticDataResponse r = AGENT__GET_DIAGNOSTIC_DATA_RESPONSE__INIT;
+
+	(void)payload;
+	r.data = text;
+	if (!misbehaved(arg, "GetDiagnosticData", call))
+		answer(call, &r.base);
+}
+
 static void destroy_sandbox(void *arg, struct ttrpc_call *call, struct bytes payload)
 {
 	struct fake *f = arg;
@@ -282,6 +293,7 @@ static const struct ttrpc_method methods[] = {
 	AGENT("WaitProcess", wait_process),
 	AGENT("SignalProcess", signal_process),
 	AGENT("GetOOMEvent", never),
+	AGENT("GetDiagnosticData", diagnostics),
 	AGENT("DestroySandbox", destroy_sandbox),
 };
 

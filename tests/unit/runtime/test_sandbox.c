@@ -207,6 +207,33 @@ static void test_copies(void **state)
 	assert_log("mount /etc/app bind /run/kata-containers/shared/containers/watchable/c1-");
 }
 
+/* Kubernetes reads what the container wrote, and its exit status in any case. */
+static void test_termination_message(void **state)
+{
+	static const char *const modes[] = { "good", "deny-GetDiagnosticData",
+		"die-GetDiagnosticData" };
+	AUTO(auto_free) char *path = NULL;
+
+	(void)state;
+	assert_ok(path_join(bundle, "termination", &path));
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		AUTO(pod_under_test_done) struct pod_under_test t;
+		AUTO(buf_done) struct buf text = BUF_INIT(LOG_MAX);
+
+		assert_ok(file_write_atomic(path, bytes_str("old"), 0600));
+		assert_ok(make(modes[i], &t));
+		assert_ok(sandbox_start(t.sandbox));
+		assert_ok(create(&t));
+		assert_ok(sandbox_wait(t.sandbox, "c1", "", on_exit_of, &t));
+		assert_ok(result(&t, sandbox_signal(t.sandbox, "c1", "", 15, false, on_done, &t)));
+		while (!t.exited)
+			assert_ok(loop_once(t.loop, ROUND_MS));
+		assert_int_equal(t.status, 143);
+		assert_ok(file_read(path, &text));
+		assert_string_equal(buf_cstr(&text), i == 0 ? "the last words" : "old");
+	}
+}
+
 static void wait_log(struct pod_under_test *t, const char *part)
 {
 	uint64_t until = clock_monotonic_ms() + PATIENCE_MS;
@@ -499,21 +526,26 @@ static void write_bundle(void)
 {
 	AUTO(auto_free) char *config = NULL;
 	AUTO(auto_free) char *resolv = NULL;
+	AUTO(auto_free) char *message = NULL;
 	AUTO(auto_free) char *json = NULL;
 
 	assert_ok(path_join(bundle, "config.json", &config));
 	assert_ok(path_join(bundle, "resolv.conf", &resolv));
+	assert_ok(path_join(bundle, "termination", &message));
+	assert_ok(file_write_atomic(message, BYTES_NONE, 0644));
 	assert_ok(file_write_atomic(resolv, bytes_str("nameserver 10.0.0.1\nsearch a.b\n"), 0644));
 	assert_ok(str_format(&json,
 		"{\"ociVersion\":\"1.0.2\",\"hostname\":\"web\",\"process\":{\"args\":[\"sh\"]},"
 		"\"root\":{\"path\":\"rootfs\"},\"annotations\":{\"io.kubernetes.cri.image-name\":"
-		"\"r/app\"},\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":"
+		"\"r/app\",\"io.kubernetes.container.terminationMessagePath\":\"/dev/end\"},"
+		"\"mounts\":[{\"destination\":\"/dev/end\",\"type\":\"bind\",\"source\":\"%s\"},"
+		"{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":"
 		"\"proc\"},{\"destination\":\"/dev/shm\",\"type\":\"tmpfs\",\"source\":\"shm\"},"
 		"{\"destination\":\"/etc/resolv.conf\",\"type\":\"bind\",\"source\":\"%s\"},"
 		"{\"destination\":\"/data\",\"type\":\"bind\",\"source\":\"%s\"},"
 		"{\"destination\":\"/etc/app\",\"type\":\"bind\",\"source\":\"%s\"},"
 		"{\"destination\":\"/scratch\",\"type\":\"bind\",\"source\":\"%s\"}]}",
-		resolv, volumes[0], volumes[1], volumes[2]));
+		message, resolv, volumes[0], volumes[1], volumes[2]));
 	assert_ok(file_write_atomic(config, bytes_str(json), 0600));
 }
 
@@ -584,6 +616,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_termination_message),
 		cmocka_unit_test(test_watched),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_create_fails),
