@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include <base/auto.h>
+#include <base/buf.h>
 #include <base/clock.h>
 #include <base/file.h>
 #include <net/transport.h>
@@ -15,7 +15,8 @@
 
 enum {
 	BACKLOG = 64,
-	RETRY_MS = 20
+	RETRY_MS = 20,
+	SHORT_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 + sizeof("unix://") - 1
 };
 
 static int new_socket(const struct transport_address *a)
@@ -65,12 +66,34 @@ static RESULT listen_at(const struct transport_address *a, int *ret_fd)
 	return OK;
 }
 
+/* A path that is too long for unix(7) is named through its directory, which ret_dir keeps open. */
+static RESULT parse_any_length(const char *address, struct transport_address *a, int *ret_dir)
+{
+	static const char scheme[] = "unix:///";
+	AUTO(auto_free) char *shorter = NULL;
+	AUTO(auto_free) char *dir = NULL;
+	const char *slash = strrchr(address, '/');
+
+	if (strlen(address) <= SHORT_MAX || !str_starts(address, scheme))
+		return transport_address_parse(address, a);
+	const char *path = address + sizeof(scheme) - 2;
+	TRY(bytes_to_str(bytes_of(path, (size_t)(slash - path)), &dir));
+	AUTO(auto_close) int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_new(errno == ENOENT ? ERR_PEER : ERR_SYS, "directory %.200s", dir);
+	TRY(str_format(&shorter, "unix:///proc/self/fd/%d%s", fd, slash));
+	TRY(transport_address_parse(shorter, a));
+	*ret_dir = TAKE_FD(fd);
+	return OK;
+}
+
 RESULT transport_listen(const char *address, int ret_fd[static 1])
 {
+	AUTO(auto_close) int dir = -1;
 	struct transport_address a;
 	struct err e;
 
-	TRY(transport_address_parse(address, &a));
+	TRY(parse_any_length(address, &a, &dir));
 	e = listen_at(&a, ret_fd);
 	return failed(e) ? err_add(e, "listening on %.200s", address) : e;
 }
@@ -151,10 +174,11 @@ static RESULT connect_until(const struct transport_address *a, uint64_t until, i
 
 RESULT transport_connect(const char *address, int timeout_ms, int ret_fd[static 1])
 {
+	AUTO(auto_close) int dir = -1;
 	struct transport_address a;
 	struct err e;
 
-	TRY(transport_address_parse(address, &a));
+	TRY(parse_any_length(address, &a, &dir));
 	e = connect_until(
 		&a, clock_monotonic_ms() + (unsigned)(timeout_ms > 0 ? timeout_ms : 0), ret_fd);
 	if (!failed(e))

@@ -1,5 +1,6 @@
 /* Stream endpoints by address: "unix:///path", "unix://@abstract", "vsock://CID:PORT" (-1: any),
- * "virtio-port://NAME" (guest side of a virtio-serial port, found in /sys/class/virtio-ports). */
+ * "virtio-port://NAME" (guest side of a virtio-serial port, found in /sys/class/virtio-ports).
+ * Paths may be longer than unix(7) allows when their last component is not. */
 #pragma once
 
 #include <stdbool.h>

@@ -95,6 +95,29 @@ static void test_unix(void **state)
 	assert_ok(transport_listen(address, &again));
 }
 
+/* Pods have names of 64 digits, below directories that people choose. */
+static void test_long_path(void **state)
+{
+	AUTO(auto_close) int server = -1;
+	AUTO(auto_close) int client = -1;
+	AUTO(auto_free) char *dir = NULL;
+	AUTO(auto_free) char *address = NULL;
+	AUTO(auto_free) char *missing = NULL;
+	int again = -1;
+
+	(void)state;
+	assert_ok(str_format(&dir, "%s/%0100d", test_dir(), 7));
+	assert_ok(str_format(&address, "unix://%s/agent.sock", dir));
+	assert_err(transport_listen(address, &server), ERR_PEER);
+	assert_ok(dir_make(dir, 0700));
+	assert_err(transport_connect(address, 0, &client), ERR_PEER);
+	assert_ok(transport_listen(address, &server));
+	assert_ok(transport_connect(address, 0, &client));
+	assert_err(transport_listen(address, &again), ERR_STATE);
+	assert_ok(str_format(&missing, "unix://%s/%0120d", dir, 7));
+	assert_err(transport_listen(missing, &again), ERR_FORMAT);
+}
+
 static void test_not_a_socket(void **state)
 {
 	(void)state;
@@ -155,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_address_bad),
 		cmocka_unit_test(test_address_good),
 		cmocka_unit_test(test_unix),
+		cmocka_unit_test(test_long_path),
 		cmocka_unit_test(test_not_a_socket),
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_port_lookup),
