@@ -31,6 +31,8 @@ static void on_removed(void *arg, struct err e)
 	log_info("deleted", "container=%s", log_quote(p->id));
 	event_delete(p);
 	answer_deleted(p);
+	if (p->holds_pod)
+		pod_stop_soon(p->shim);
 	task_unlist(p);
 }
 

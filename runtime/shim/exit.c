@@ -32,7 +32,8 @@ static void tell(struct task *p)
 	if (p->started_told || p->exec_id[0] == '\0')
 		event_exit(p);
 	answer_waiters(p);
-	if (p->holds_pod)
+	/* What it wrote and nobody read yet is still in the guest. */
+	if (p->holds_pod && output_is_through(p))
 		pod_stop_soon(p->shim);
 	if (p->delete_call)
 		delete_go_on(p);
@@ -75,9 +76,13 @@ void exit_check(struct task *p)
 	task_unref(p);
 }
 
-void on_output_ended(void *process)
+void on_output_ended(void *task)
 {
-	exit_check(process);
+	struct task *p = task;
+
+	if (p->exit_told && p->holds_pod)
+		pod_stop_soon(p->shim);
+	exit_check(p);
 }
 
 static void set_exit(struct task *p, int status)

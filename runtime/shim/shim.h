@@ -157,7 +157,7 @@ RESULT exit_watch(struct task *p);
 void exit_check(struct task *p);
 /* For everything that a machine took with it. */
 void exit_all(struct shim *s, int status);
-void on_output_ended(void *process);
+void on_output_ended(void *task);
 
 /* ---- pod.c ---- */
 /* Machine and sandbox for the bundle; pumps the loop. */
