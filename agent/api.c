@@ -9,7 +9,7 @@
 #define AGENT  "grpc.AgentService"
 #define HEALTH "grpc.Health"
 
-/* service, method, function */
+/* service, method, function. New ones at the end: seeds of the fuzzer count from the first. */
 #define METHODS(X)                                                                                 \
 	X(HEALTH, Check, guest_health)                                                             \
 	X(HEALTH, Version, guest_version)                                                          \
@@ -28,6 +28,15 @@
 	X(AGENT, TtyWinResize, tasks_resize)                                                       \
 	X(AGENT, StatsContainer, stats_container)                                                  \
 	X(AGENT, UpdateContainer, update_container)                                                \
+	X(AGENT, UpdateInterface, network_interface)                                               \
+	X(AGENT, UpdateRoutes, network_routes)                                                     \
+	X(AGENT, ListInterfaces, network_list_interfaces)                                          \
+	X(AGENT, ListRoutes, network_list_routes)                                                  \
+	X(AGENT, AddARPNeighbors, network_neighbours)                                              \
+	X(AGENT, SetGuestDateTime, guest_set_clock)                                                \
+	X(AGENT, ReseedRandomDev, guest_reseed)                                                    \
+	X(AGENT, GetGuestDetails, guest_details)                                                   \
+	X(AGENT, OnlineCPUMem, guest_online)                                                       \
 	X(AGENT, PauseContainer, freeze_pause)                                                     \
 	X(AGENT, ResumeContainer, freeze_resume)                                                   \
 	X(AGENT, GetOOMEvent, oom_event)                                                           \
@@ -41,20 +50,11 @@
 	X(AGENT, MemAgentMemcgSet, refuse_mem_agent)                                               \
 	X(AGENT, MemAgentCompactSet, refuse_mem_agent)                                             \
 	X(AGENT, SetPolicy, refuse_policy)                                                         \
-	X(AGENT, UpdateInterface, network_interface)                                               \
-	X(AGENT, UpdateRoutes, network_routes)                                                     \
-	X(AGENT, ListInterfaces, network_list_interfaces)                                          \
-	X(AGENT, ListRoutes, network_list_routes)                                                  \
-	X(AGENT, AddARPNeighbors, network_neighbours)                                              \
 	X(AGENT, CopyFile, copy_file)                                                              \
 	X(AGENT, GetVolumeStats, volume_stats)                                                     \
 	X(AGENT, ResizeVolume, volume_resize)                                                      \
 	X(AGENT, UpdateEphemeralMounts, volume_update_ephemeral)                                   \
-	X(AGENT, RemoveStaleVirtiofsShareMounts, volume_remove_stale)                              \
-	X(AGENT, SetGuestDateTime, guest_set_clock)                                                \
-	X(AGENT, ReseedRandomDev, guest_reseed)                                                    \
-	X(AGENT, GetGuestDetails, guest_details)                                                   \
-	X(AGENT, OnlineCPUMem, guest_online)
+	X(AGENT, RemoveStaleVirtiofsShareMounts, volume_remove_stale)
 
 #define X(service, method, function)                                                               \
 	static void on_##method(void *arg, struct ttrpc_call *call, struct bytes payload)          \
