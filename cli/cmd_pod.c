@@ -1,5 +1,6 @@
 /* sealpod pod: the pods of this host. */
 #include "commands.h"
+#include "pod_parts.h"
 #include "run_show.h"
 
 #include <signal.h>
@@ -18,25 +19,13 @@ enum {
 	STOP_STEP_MS = 50
 };
 
-struct pod_options {
-	const char *run_dir, *state_dir, *cwd;
-	struct strv env;
-	bool console, interactive;
-};
-
-#define OPTION(member, k) .kind = (k), .offset = offsetof(struct pod_options, member)
-#define OPTION_RUN_DIR                                                                             \
-	{                                                                                          \
-		.name = "run-dir", OPTION(run_dir, CLI_STRING), .value = "DIR",                    \
-		.help = "running pods (" POD_RUN_DIR ")"                                           \
-	}
 #define OPTION_STATE_DIR                                                                           \
 	{                                                                                          \
 		.name = "state-dir", OPTION(state_dir, CLI_STRING), .value = "DIR",                \
 		.help = "TPM authority and timelines (" POD_STATE_DIR ")"                          \
 	}
 
-static const char *run_dir(const struct pod_options *o)
+const char *pod_run_dir(const struct pod_options *o)
 {
 	if (o->run_dir)
 		(void)pod_reap(o->run_dir);
@@ -60,8 +49,13 @@ static void ps_row(const struct pod_state *s, struct buf *out)
 {
 	int64_t age = clock_now() - (int64_t)s->created;
 
-	buf_printf(out, "%-18s %-8s %-10s %6llds %7llu  %s\n", s->id, s->platform, s->stage,
-		(long long)(age < 0 ? 0 : age), (unsigned long long)s->owner.pid, s->image);
+	buf_printf(out, "%-18s %-8s %-10s %6llds %7llu  %s", s->id, s->platform, s->stage,
+		(long long)(age < 0 ? 0 : age), (unsigned long long)s->owner.pid,
+		s->containers.n ? "" : s->image);
+	/* The containers of an engine's pod have images of their own, which only it knows. */
+	for (size_t i = 0; i < s->containers.n; i++)
+		buf_printf(out, "%s%.13s", i ? " " : "", s->containers.v[i]);
+	buf_puts(out, "\n");
 }
 
 static void ps_json(const struct pod_state *s, struct json_writer *w)
@@ -73,6 +67,11 @@ static void ps_json(const struct pod_state *s, struct json_writer *w)
 	jw_kstr(w, "stage", s->stage);
 	jw_ku64(w, "created", s->created);
 	jw_ku64(w, "pid", s->owner.pid);
+	jw_key(w, "containers");
+	jw_array(w);
+	for (size_t i = 0; i < s->containers.n; i++)
+		jw_str(w, s->containers.v[i]);
+	jw_array_end(w);
 	jw_object_end(w);
 }
 
@@ -81,7 +80,7 @@ static RESULT ps(const void *options, const struct cli_args *args, int *ret_exit
 	AUTO(strv_done) struct strv ids = { 0 };
 	AUTO(buf_done) struct buf out = BUF_INIT(OUT_MAX);
 	struct json_writer w = jw_of(&out);
-	const char *dir = run_dir(options);
+	const char *dir = pod_run_dir(options);
 
 	(void)ret_exit;
 	TRY(pod_list(dir, &ids));
@@ -89,7 +88,7 @@ static RESULT ps(const void *options, const struct cli_args *args, int *ret_exit
 		jw_array(&w);
 	else
 		buf_printf(&out, "%-18s %-8s %-10s %7s %7s  %s\n", "POD", "PLATFORM", "STAGE",
-			"AGE", "PID", "IMAGE");
+			"AGE", "PID", "IMAGE OR CONTAINERS");
 	for (size_t i = 0; i < ids.n; i++) {
 		AUTO(pod_done) struct pod p = { 0 };
 
@@ -126,7 +125,8 @@ static RESULT timeline(const void *options, const struct cli_args *args, int *re
 	struct json_writer w = jw_of(&out);
 
 	(void)ret_exit;
-	TRY(timeline_find(run_dir(options), state_dir(options), args->n ? args->v[0] : NULL, &r));
+	TRY(timeline_find(
+		pod_run_dir(options), state_dir(options), args->n ? args->v[0] : NULL, &r));
 	if (!args->json) {
 		run_show_timeline(&r, stdout);
 		return OK;
@@ -157,8 +157,9 @@ static RESULT exec(const void *options, const struct cli_args *args, int *ret_ex
 {
 	const struct pod_options *o = options;
 	const struct run_exec x = {
-		.run_dir = run_dir(o),
+		.run_dir = pod_run_dir(o),
 		.id = args->v[0],
+		.container = o->container,
 		.argv = args->v + 1,
 		.n_argv = args->n - 1,
 		.env = &o->env,
@@ -181,6 +182,7 @@ static const struct cli_option exec_options[] = {
 		OPTION(cwd, CLI_STRING),
 		.value = "DIR",
 		.help = "working directory (the container's)" },
+	OPTION_CONTAINER("container of the pod, or the beginning of its id (the only one)"),
 	{ .name = "interactive",
 		.letter = 'i',
 		OPTION(interactive, CLI_FLAG),
@@ -208,7 +210,7 @@ static RESULT rm(const void *options, const struct cli_args *args, int *ret_exit
 	uint64_t end = clock_monotonic_ms() + STOP_WAIT_MS;
 
 	(void)ret_exit;
-	TRY(pod_load(run_dir(options), args->v[0], &p));
+	TRY(pod_load(pod_run_dir(options), args->v[0], &p));
 	pod_process_kill(&p.state.owner, SIGTERM);
 	while (pod_process_alive(&p.state.owner) && clock_monotonic_ms() < end)
 		(void)usleep(STOP_STEP_MS * 1000);
@@ -231,14 +233,59 @@ static const struct cli_command cmd_rm = {
 
 /* ---- logs ---- */
 
-static void log_line(void *arg, struct bytes text)
+struct log_reader {
+	const char *pod, *container; /* NULL: lines of all */
+	bool json;
+};
+
+/* The line with the pod in it, for programs that collect lines of many. */
+static void log_json(const struct log_reader *r, const struct json *line)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(2 * GUEST_LINE_MAX);
+	struct json_writer w = jw_of(&out);
+
+	jw_object(&w);
+	jw_kstr(&w, "pod", r->pod);
+	for (size_t i = 0; i < json_members(line); i++) {
+		if (str_equal(json_name_at(line, i), "pod"))
+			continue;
+		jw_key(&w, json_name_at(line, i));
+		jw_json(&w, json_at(line, i));
+	}
+	jw_object_end(&w);
+	buf_puts(&out, "\n");
+	if (!failed(buf_end(&out, "line")))
+		err_ignore(fd_write_all(STDOUT_FILENO, buf_bytes(&out))); /* a reader that left */
+}
+
+static void log_text(struct bytes text)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT(2 * GUEST_LINE_MAX);
 
-	(void)arg;
 	guest_text_clean(text, &out);
 	buf_puts(&out, "\n");
 	err_ignore(fd_write_all(STDOUT_FILENO, buf_bytes(&out))); /* a reader that left */
+}
+
+static void log_line(void *arg, struct bytes text)
+{
+	const struct log_reader *r = arg;
+	AUTO(json_freep) struct json *line = NULL;
+	const char *container;
+
+	if (!r->json && !r->container) {
+		log_text(text);
+		return;
+	}
+	if (failed(json_parse(text, &line)) || json_type(line) != JSON_OBJECT)
+		return;
+	container = json_string(json_get(line, "container"));
+	if (r->container && !(container && str_equal(container, r->container)))
+		return;
+	if (r->json)
+		log_json(r, line);
+	else
+		log_text(text);
 }
 
 static RESULT logs(const void *options, const struct cli_args *args, int *ret_exit)
@@ -248,17 +295,23 @@ static RESULT logs(const void *options, const struct cli_args *args, int *ret_ex
 	AUTO(auto_free) char *path = NULL;
 	AUTO(buf_done) struct buf text = BUF_INIT(2 * GUEST_LOG_MAX);
 	AUTO(guest_lines_done) struct guest_lines lines = GUEST_LINES_INIT;
+	struct log_reader r = { .pod = args->v[0], .json = args->json && !o->console };
 
 	(void)ret_exit;
-	TRY(pod_load(run_dir(o), args->v[0], &p));
+	if (o->console && o->container)
+		return err_new(ERR_USAGE, "--console is the kernel's: it goes without --container");
+	TRY(pod_load(pod_run_dir(o), args->v[0], &p));
+	if (o->container)
+		TRY(pod_container_find(&p.state, o->container, &r.container));
 	TRY(path_join(p.dir, o->console ? POD_CONSOLE : POD_LOG, &path));
 	TRY(file_read(path, &text));
-	guest_lines_feed(&lines, buf_bytes(&text), log_line, NULL);
+	guest_lines_feed(&lines, buf_bytes(&text), log_line, &r);
 	return OK;
 }
 
 static const struct cli_option logs_options[] = {
 	{ .name = "console", OPTION(console, CLI_FLAG), .help = "the kernel's console instead" },
+	OPTION_CONTAINER("only lines about this container, or the beginning of its id"),
 	OPTION_RUN_DIR,
 	{ 0 },
 };
@@ -302,5 +355,5 @@ const struct cli_command cmd_pod = {
 	.name = "pod",
 	.summary = "look at, enter and stop the pods of this host",
 	.commands = (const struct cli_command *const[]){ &cmd_ps, &cmd_timeline, &cmd_exec,
-		&cmd_logs, &cmd_rm, &cmd_tpm_ca, NULL },
+		&cmd_logs, &cmd_pod_events, &cmd_pod_stats, &cmd_rm, &cmd_tpm_ca, NULL },
 };

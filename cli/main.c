@@ -17,6 +17,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_run,
 	&cmd_doctor,
 	&cmd_pod,
+	&cmd_metrics,
 	&cmd_config,
 	&cmd_install,
 	&cmd_uninstall,

@@ -59,7 +59,7 @@ static void check_user(const struct runtime_config *c, struct host_checks *out)
 	if (!c->qemu_user)
 		return;
 	/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	if (getpwnam(c->qemu_user)) {
+	if (str_equal(c->qemu_user, "random") || getpwnam(c->qemu_user)) {
 		(void)host_add(out, "qemu_user", HOST_OK, "%s", c->qemu_user);
 		return;
 	}

@@ -34,6 +34,8 @@ static const struct json_field state_fields[] = {
 		struct pod_state, owner, "owner", FIELD_OBJECT, FIELD_REQUIRED, 0, &process_table),
 	JSON_FIELD(struct pod_state, cgroup, FIELD_STR, 0, PATH_LIMIT),
 	JSON_FIELD(struct pod_state, netns, FIELD_STR, 0, PATH_LIMIT),
+	JSON_FIELD(struct pod_state, containers, FIELD_STRV, 0, POD_CONTAINERS_MAX),
+	JSON_FIELD(struct pod_state, creations, FIELD_U64, 0, INT64_MAX),
 	JSON_FIELD(struct pod_state, files, FIELD_STRV, 0, POD_FILES_MAX),
 	JSON_FIELD_SUB(struct pod_state, processes, "processes", FIELD_LIST, FIELD_REQUIRED,
 		POD_PROCESSES_MAX, &process_table),
@@ -94,12 +96,14 @@ static void print_process(struct json_writer *w, const struct pod_process *p)
 	jw_object_end(w);
 }
 
-static void print_files(struct json_writer *w, const struct strv *files)
+static void print_list(struct json_writer *w, const char *name, const struct strv *list)
 {
-	jw_key(w, "files");
+	if (list->n == 0)
+		return;
+	jw_key(w, name);
 	jw_array(w);
-	for (size_t i = 0; i < files->n; i++)
-		jw_str(w, files->v[i]);
+	for (size_t i = 0; i < list->n; i++)
+		jw_str(w, list->v[i]);
 	jw_array_end(w);
 }
 
@@ -123,8 +127,10 @@ RESULT pod_state_print(const struct pod_state *s, struct buf *out)
 		jw_kstr(&w, "cgroup", s->cgroup);
 	if (s->netns)
 		jw_kstr(&w, "netns", s->netns);
-	if (s->files.n > 0)
-		print_files(&w, &s->files);
+	print_list(&w, "containers", &s->containers);
+	if (s->creations > 0)
+		jw_ku64(&w, "creations", s->creations);
+	print_list(&w, "files", &s->files);
 	jw_key(&w, "processes");
 	jw_array(&w);
 	for (size_t i = 0; i < s->processes.n; i++)
@@ -174,4 +180,52 @@ RESULT pod_name_check(const char *name)
 				name);
 	}
 	return OK;
+}
+
+static void list_containers(const struct pod_state *s, struct buf *out)
+{
+	for (size_t i = 0; i < s->containers.n; i++)
+		buf_printf(out, "%s%s", i ? ", " : "", s->containers.v[i]);
+}
+
+/* Those whose name begins so; NULL: those that are not the placeholder. */
+static size_t matching(const struct pod_state *s, const char *name, const char **ret_id)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->containers.n; i++) {
+		const char *id = s->containers.v[i];
+		if (name && str_equal(id, name)) {
+			*ret_id = id;
+			return 1;
+		}
+		if (name ? !str_starts(id, name) : str_equal(id, s->container))
+			continue;
+		*ret_id = id;
+		n++;
+	}
+	return n;
+}
+
+RESULT pod_container_find(const struct pod_state *s, const char *name, const char **ret_id)
+{
+	AUTO(buf_done) struct buf list = BUF_INIT(POD_STATE_MAX);
+	size_t n;
+
+	if (s->containers.n == 0 && (!name || str_starts(s->container, name))) {
+		*ret_id = s->container;
+		return OK;
+	}
+	n = matching(s, name, ret_id);
+	if (n == 0 && !name && s->containers.n == 1) {
+		*ret_id = s->containers.v[0];
+		return OK;
+	}
+	if (n == 1)
+		return OK;
+	list_containers(s, &list);
+	TRY(buf_end(&list, "containers"));
+	return err_new(n ? ERR_USAGE : ERR_NOT_FOUND, "pod %s: %s container%s%s: there are %s",
+		s->id, n ? "more than one" : "no", name ? " " : "", name ? name : "",
+		list.n ? buf_cstr(&list) : "none");
 }

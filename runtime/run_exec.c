@@ -16,6 +16,7 @@ struct exec {
 	struct loop *loop;
 	struct agent_client *agent;
 	struct agent_stdio *stdio;
+	const char *container; /* of the pod's state */
 	char id[16];
 };
 
@@ -33,6 +34,7 @@ static RESULT reach(struct exec *e, const struct run_exec *x)
 	struct agent_client_config c = { .fd = -1 };
 
 	TRY(pod_load(x->run_dir, x->id, &e->pod));
+	TRY(pod_container_find(&e->pod.state, x->container, &e->container));
 	TRY(str_format(&address, "unix://%s/" POD_SOCKET, e->pod.dir));
 	TRY(loop_new(&e->loop));
 	c.loop = e->loop;
@@ -49,9 +51,9 @@ static RESULT start(struct exec *e, const struct run_exec *x)
 
 	TRY(random_hex(digits, EXEC_ID_DIGITS));
 	(void)snprintf(e->id, sizeof(e->id), "exec-%s", digits);
-	TRY(agent_exec(e->agent, e->pod.state.container, e->id, &process));
+	TRY(agent_exec(e->agent, e->container, e->id, &process));
 	const struct agent_stdio_config io = {
-		.container_id = e->pod.state.container,
+		.container_id = e->container,
 		.exec_id = e->id,
 		.stdin_fd = x->stdin_fd,
 		.stdout_fd = x->stdout_fd,
@@ -66,7 +68,7 @@ static RESULT steps(struct exec *e, const struct run_exec *x, int *ret_status)
 
 	TRY(reach(e, x));
 	TRY(start(e, x));
-	TRY(agent_wait_process(e->agent, e->pod.state.container, e->id, &status));
+	TRY(agent_wait_process(e->agent, e->container, e->id, &status));
 	agent_stdio_drain(e->stdio, DRAIN_MS);
 	*ret_status = status & EXIT_MASK;
 	return OK;

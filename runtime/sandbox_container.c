@@ -18,8 +18,25 @@ struct sandbox_box *sandbox_box_find(struct sandbox *s, const char *id)
 	return NULL;
 }
 
+/* For whoever looks at the pod's directory; a list that is behind harms nobody. */
+static void record(struct sandbox *s)
+{
+	struct pod_state *state = &s->pod.state;
+
+	if (!s->pod_there || s->stopping)
+		return;
+	strv_done(&state->containers);
+	for (const struct sandbox_box *b = s->boxes; b; b = b->next) {
+		if (b->created && failed(strv_add(&state->containers, b->id)))
+			return;
+	}
+	err_ignore(pod_save(&s->pod));
+}
+
 void sandbox_box_free(struct sandbox *s, struct sandbox_box *b)
 {
+	bool created = b->created;
+
 	for (struct sandbox_box **at = &s->boxes; *at; at = &(*at)->next) {
 		if (*at == b) {
 			*at = b->next;
@@ -41,6 +58,8 @@ void sandbox_box_free(struct sandbox *s, struct sandbox_box *b)
 	free(b->termination);
 	free(b->id);
 	free(b);
+	if (created)
+		record(s);
 }
 
 static RESULT box_new(struct sandbox *s, const char *id, struct sandbox_box **ret_box)
@@ -252,6 +271,8 @@ static void on_created(void *arg, struct err e, struct bytes payload)
 		return;
 	}
 	k->box->created = true;
+	k->s->pod.state.creations++;
+	record(k->s);
 	sandbox_watch_begin(k);
 	create_free(k);
 	sandbox_op_finish(op, OK);

@@ -18,6 +18,7 @@ enum {
 	POD_NAME_MAX = 76,
 	POD_PROCESSES_MAX = 8,
 	POD_FILES_MAX = 64,
+	POD_CONTAINERS_MAX = 256,
 	POD_STATE_MAX = 64 * 1024
 };
 
@@ -38,6 +39,8 @@ struct pod_state {
 	struct pod_process owner;
 	char *cgroup;		    /* linux.cgroupsPath; NULL: none was made */
 	char *netns;		    /* path of the network namespace with our taps; NULL: none */
+	struct strv containers;	    /* created and not removed; none: `container` alone */
+	uint64_t creations;	    /* of containers, so far */
 	struct strv files;	    /* outside of the pod's directory, to be removed with it */
 	struct json_list processes; /* struct pod_process */
 };
@@ -46,6 +49,13 @@ RESULT pod_state_parse(struct bytes text, struct pod_state *ret_state);
 RESULT pod_state_print(const struct pod_state *s, struct buf *out);
 void pod_state_done(struct pod_state *s);
 RESULT pod_state_add_process(struct pod_state *s, const char *name, pid_t pid);
+
+/*
+ * The container that `name` means: an id or the beginning of only one; NULL: the only one beside
+ * the pod's placeholder. ERR_NOT_FOUND, ERR_USAGE name those that there are. The text is the
+ * state's.
+ */
+RESULT pod_container_find(const struct pod_state *s, const char *name, const char **ret_id);
 
 /* [A-Za-z0-9][A-Za-z0-9._-]*, at most POD_NAME_MAX, as engines name theirs; ERR_USAGE. */
 RESULT pod_name_check(const char *name);

@@ -61,6 +61,7 @@ RESULT run_pod(const struct run_config *c, struct run_result *ret_result);
 /* ---- in a running pod ---- */
 struct run_exec {
 	const char *run_dir, *id;
+	const char *container; /* see pod_container_find() */
 	char *const *argv;
 	size_t n_argv;
 	const struct strv *env;
