@@ -78,11 +78,44 @@ static void on_pull(void *arg, struct ttrpc_call *call, struct bytes payload)
 		ttrpc_answer(call, BYTES_NONE);
 }
 
+/* "sealed.X" stands for "plain X"; "sealed.refused" for nothing. */
+static RESULT unseal(struct bytes payload, struct buf *out)
+{
+	AUTO(pb_free_any) Cdh__UnsealSecretInput *q = NULL;
+	Cdh__UnsealSecretOutput answer = CDH__UNSEAL_SECRET_OUTPUT__INIT;
+	AUTO(buf_done) struct buf plain = BUF_INIT(1024);
+	size_t skip = strlen("sealed.");
+
+	TRY(PB_UNPACK(cdh__unseal_secret_input, payload, &q));
+	if (bytes_compare(bytes_of(q->secret.data, q->secret.len), bytes_str("sealed.refused")) ==
+		0)
+		return err_deny(ERR_DENIED, "kbs.policy", "resource", "released", "withheld");
+	buf_printf(&plain, "plain %.*s", (int)(q->secret.len - skip),
+		(const char *)q->secret.data + skip);
+	answer.plaintext.data = plain.p;
+	answer.plaintext.len = plain.n;
+	return pb_pack(&answer.base, out);
+}
+
+static void on_unseal(void *arg, struct ttrpc_call *call, struct bytes payload)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(2048);
+	struct err e = unseal(payload, &out);
+
+	(void)arg;
+	if (failed(e))
+		ttrpc_fail(call, e);
+	else
+		ttrpc_answer(call, buf_bytes(&out));
+}
+
 static RESULT serve(const char *socket)
 {
-	static const struct ttrpc_method methods[] = { { "api.ImagePullService", "PullImage",
-		on_pull } };
-	const struct ttrpc_server_config config = { .methods = methods, .n_methods = 1 };
+	static const struct ttrpc_method methods[] = {
+		{ "api.ImagePullService", "PullImage", on_pull },
+		{ "api.SealedSecretService", "UnsealSecret", on_unseal },
+	};
+	const struct ttrpc_server_config config = { .methods = methods, .n_methods = 2 };
 	AUTO(loop_freep) struct loop *loop = NULL;
 	AUTO(ttrpc_server_freep) struct ttrpc_server *server = NULL;
 	AUTO(auto_free) char *address = NULL;

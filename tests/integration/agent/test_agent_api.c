@@ -19,6 +19,7 @@
 #include <net/ttrpc.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static const char initdata_text[] =
@@ -31,6 +32,11 @@ static const char initdata_text[] =
 	"{\"name\":\"late\",\"image\":\"r/late:1\",\"after\":[\"own\"]},"
 	"{\"name\":\"priv\",\"image\":\"r/priv:1\",\"argv\":[\"/bin/sh\",\"-c\",\"~.*\"],"
 	"\"privileged\":true},"
+	"{\"name\":\"secret\",\"image\":\"r/secret:1\",\"argv\":[\"/bin/sh\",\"-c\",\"~.*\"],"
+	"\"env\":{\"TOKEN\":\"~sealed[.].*\",\"OTHER\":\"~.*\"},"
+	"\"exec\":[[\"/bin/sh\",\"-c\",\"~.*\"]],\"volumes\":["
+	"{\"at\":\"/secrets\",\"kind\":\"files\",\"sealed\":true},"
+	"{\"at\":\"/plain\",\"kind\":\"files\"}]},"
 	"{\"name\":\"bad\",\"image\":\"r/unsigned:1\"}],"
 	"\"sysctls\":{\"kernel.shmmni\":\"1234\"},\"shared_pid\":true,"
 	"\"allow\":[\"logs\",\"signal\",\"stdin\",\"stats\"]}'''\n";
@@ -124,6 +130,7 @@ struct wanted {
 	const char *command; /* of sh -c; NULL: what image and manifest say */
 	const char *env;
 	bool terminal, sandbox, share_pids;
+	const char *mount_at, *mount_source;
 };
 
 static void annotate(Oci__Spec__AnnotationsEntry *e, const char *key, const char *value)
@@ -144,6 +151,8 @@ static struct err create(const char *id, const struct wanted *x)
 	Oci__Spec__AnnotationsEntry *list[] = { &entries[0], &entries[1] };
 	char *args[] = { text("/bin/sh"), text("-c"), text(x->command) };
 	char *env[] = { text(x->env) };
+	Oci__Mount mount = OCI__MOUNT__INIT, *mounts[] = { &mount };
+	char *options[] = { text("rbind"), text("ro") };
 
 	q.container_id = q.exec_id = text(id);
 	q.sandbox_pidns = x->share_pids;
@@ -163,6 +172,13 @@ static struct err create(const char *id, const struct wanted *x)
 	annotate(&entries[1], "io.kubernetes.cri.container-name", x->name ? x->name : "");
 	spec.annotations = list;
 	spec.n_annotations = x->name ? 2 : 1;
+	mount.destination = text(x->mount_at ? x->mount_at : "");
+	mount.source = text(x->mount_source ? x->mount_source : "");
+	mount.type = text("bind");
+	mount.options = options;
+	mount.n_options = 2;
+	spec.mounts = mounts;
+	spec.n_mounts = x->mount_at ? 1 : 0;
 	return call("CreateContainer", &q.base);
 }
 
@@ -481,6 +497,91 @@ static void test_hub_refusal(void **state)
 	assert_denied(create("u", &x), "image.signature"); /* nothing was left behind */
 }
 
+/* ---- sealed secrets ---- */
+
+static char *shared(const char *name)
+{
+	static char path[1024];
+
+	(void)snprintf(path, sizeof(path), "%s/run/kata-containers/shared/containers/%s",
+		test_dir(), name);
+	return path;
+}
+
+static void copy(const char *name, uint32_t mode, const char *data)
+{
+	Agent__CopyFileRequest q = AGENT__COPY_FILE_REQUEST__INIT;
+
+	q.path = shared(name);
+	q.file_mode = mode;
+	q.file_size = (int64_t)strlen(data);
+	q.data.data = (uint8_t *)(uintptr_t)data;
+	q.data.len = strlen(data);
+	assert_ok(call("CopyFile", &q.base));
+}
+
+static const struct wanted sealed = { .image = "r/secret:1",
+	.name = "secret",
+	.command = "echo $TOKEN; echo $OTHER; cat /secrets/token /secrets/..data/plain; "
+		   "stat -c %a /secrets/..data/token; sleep 60",
+	.mount_at = "/secrets" };
+
+static void test_sealed(void **state)
+{
+	(void)state;
+	need_world();
+	struct wanted x = sealed;
+
+	copy("sec/..1/token", S_IFREG | 0440, "sealed.file\n");
+	copy("sec/..1/plain", S_IFREG | 0444, "as it is\n");
+	copy("sec/..data", S_IFLNK, "..1");
+	copy("sec/token", S_IFLNK, "..data/token");
+	x.env = "TOKEN=sealed.env";
+	x.mount_source = shared("sec");
+	assert_ok(create("s", &x));
+	assert_ok(start("s"));
+	AUTO(buf_done) struct buf out = BUF_INIT(4096);
+	while (out.n < strlen("plain env\n\nplain fileas it is\n440\n") &&
+		read_some("ReadStdout", "s", "", &out) > 0)
+		;
+	assert_bytes_equal(buf_bytes(&out), bytes_str("plain env\n\nplain fileas it is\n440\n"));
+	/* A further process has it too, and the same request is still what the manifest allows. */
+	assert_ok(exec_sh("s", "again", "echo $TOKEN; cat /secrets/token"));
+	assert_string_equal(read_all("ReadStdout", "s", "again"), "plain env\nplain file");
+	assert_ok(remove_container("s"));
+}
+
+/* The host knows every reference: it gets none of them unsealed where nobody expects it. */
+static void test_sealed_elsewhere(void **state)
+{
+	(void)state;
+	need_world();
+	struct wanted x = sealed;
+
+	x.env = "OTHER=sealed.env";
+	x.mount_at = "/plain";
+	x.mount_source = shared("sec");
+	x.command = "echo $OTHER; cat /plain/token";
+	assert_ok(create("s", &x));
+	assert_ok(start("s"));
+	assert_string_equal(read_all("ReadStdout", "s", ""), "sealed.env\nsealed.file\n");
+	assert_ok(remove_container("s"));
+}
+
+static void test_sealed_refused(void **state)
+{
+	(void)state;
+	need_world();
+	struct wanted x = sealed;
+
+	x.env = "TOKEN=sealed.refused";
+	x.mount_source = shared("sec");
+	assert_denied(create("s", &x), "kbs.policy");
+	copy("sec/..1/more", S_IFREG | 0444, "sealed.refused");
+	x.env = "TOKEN=sealed.env";
+	assert_denied(create("s", &x), "kbs.policy");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,6 +599,9 @@ int main(void)
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_remove_running),
 		cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_sealed_elsewhere),
+		cmocka_unit_test(test_sealed_refused),
 		cmocka_unit_test(test_denials),
 		cmocka_unit_test(test_hub_refusal),
 	};
