@@ -108,7 +108,7 @@ static RESULT key_rule(const struct policy_container *c, const char *kind,
 	if (object)
 		TRY(object_value(object, key, ret_rule));
 	if (*ret_rule)
-		return note_secret(c, kind, name);
+		return str_starts(*ret_rule, "sealed.") ? OK : note_secret(c, kind, name);
 	if (c->work->options->free_references)
 		return str_dup("~.*", ret_rule);
 	return is_optional(reference) ? OK : no_object(c, kind, name, key);

@@ -161,9 +161,10 @@ static void put_volumes(const struct manifest_container *c, struct buf *out)
 		title = "              ";
 	}
 	for (size_t i = 0; i < c->volumes.n; i++) {
-		buf_printf(out, "%s%s: %s%s%s%s\n", title, v[i].at,
+		buf_printf(out, "%s%s: %s%s%s%s%s\n", title, v[i].at,
 			kinds[manifest_volume_kind(&v[i])], v[i].name ? ", volume " : "",
-			v[i].name ? v[i].name : "", v[i].read_only ? ", read-only" : "");
+			v[i].name ? v[i].name : "", v[i].read_only ? ", read-only" : "",
+			v[i].sealed ? "; sealed secrets in it are opened" : "");
 		title = "              ";
 	}
 	if (c->devices.n > 0) {

@@ -7,7 +7,7 @@
 
 struct place {
 	const char *at, *kind, *name;
-	bool read_only;
+	bool read_only, sealed;
 	uint64_t size;
 };
 
@@ -20,6 +20,8 @@ static void put_place(struct json_writer *w, const struct place *p)
 		jw_kstr(w, "name", p->name);
 	if (p->read_only)
 		jw_kbool(w, "read_only", true);
+	if (p->sealed)
+		jw_kbool(w, "sealed", true);
 	if (p->size > 0)
 		jw_ku64(w, "size", p->size);
 	jw_object_end(w);
@@ -90,6 +92,17 @@ static RESULT host_path(
 		p->at, path ? path : "a directory");
 }
 
+/* Sealed secrets in it are opened for this container (CoCo, sealed secrets). */
+static bool has_secret(const struct json *volume)
+{
+	const struct json *sources = json_pointer(volume, "/projected/sources");
+
+	for (size_t i = 0; i < json_count(sources); i++)
+		if (json_get(json_at(sources, i), "secret"))
+			return true;
+	return json_get(volume, "secret") != NULL;
+}
+
 static RESULT classify(const struct policy_container *c, const struct json *volume, struct place *p)
 {
 	static const char *const files[] = { "configMap", "secret", "downwardAPI", "projected" };
@@ -106,6 +119,7 @@ static RESULT classify(const struct policy_container *c, const struct json *volu
 		if (str_equal(source, files[i])) {
 			p->name = NULL;
 			p->kind = "files";
+			p->sealed = has_secret(volume);
 			return OK;
 		}
 	p->kind = "disk";
@@ -180,6 +194,7 @@ static void put_own(const struct policy_container *c, struct json_writer *w)
 	const struct place places[] = {
 		{ .at = "/etc/hosts", .kind = "files" },
 		{ .at = "/etc/hostname", .kind = "files" },
+		{ .at = "/run/.containerenv", .kind = "files" }, /* of CRI-O */
 		{ .at = log ? log : TERMINATION_LOG, .kind = "files" },
 		{ .at = token ? SERVICE_ACCOUNT : NULL, .kind = "files", .read_only = true },
 	};

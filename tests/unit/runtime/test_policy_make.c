@@ -152,6 +152,13 @@ static void test_values(void **state)
 									    "x}}]\n",
 			"\"volumes\":[{\"at\":\"/etc/hosts\",\"kind\":\"files\"},{\"at\":\"/etc/"
 			"hostname\"" },
+		{ ONE(", volumeMounts: [{name: v, mountPath: /v}]") " volumes: [{name: v, secret: "
+								    "{secretName: s}}]\n",
+			"{\"at\":\"/v\",\"kind\":\"files\",\"sealed\":true}" },
+		{ ONE(", volumeMounts: [{name: v, mountPath: /v}]") " volumes: [{name: v, "
+								    "projected: "
+								    "{sources: [{secret: {}}]}}]\n",
+			"{\"at\":\"/v\",\"kind\":\"files\",\"sealed\":true}" },
 		{ ONE(", volumeDevices: [{name: v, devicePath: /dev/xvda}]"),
 			"\"devices\":[\"/dev/xvda\"]" },
 		{ ONE(", envFrom: [{prefix: P_, configMapRef: {name: c}}], env: [{name: P_A, "
