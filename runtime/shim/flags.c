@@ -34,9 +34,27 @@ static const struct flag flags[] = {
 	SWITCH("v", version),
 	SWITCH("version", version),
 	SWITCH("info", info),
+	SWITCH("h", help),
+	SWITCH("help", help),
 };
 #undef TEXT
 #undef SWITCH
+
+const char shim_usage[] =
+	"Usage: containerd-shim-HANDLER-v2 [FLAGS] [start|delete]\n\n"
+	"Run by container engines: one process a pod, which starts its machine and serves the\n"
+	"engine's task and sandbox services. HANDLER is the table of the configuration.\n\n"
+	"  -namespace NS         the engine's namespace\n"
+	"  -id ID                of the container\n"
+	"  -address PATH         the engine's socket\n"
+	"  -publish-binary FILE  the engine's program, for events\n"
+	"  -bundle DIR           of the container, for delete (the working directory)\n"
+	"  -handler NAME         instead of the one in the program's name\n"
+	"  -config FILE          configuration, instead of /etc/sealpod/config.toml\n"
+	"  -debug                more log lines\n"
+	"  -info                 what this runtime is, as containerd's RuntimeInfo\n"
+	"  -v, -version          the version\n"
+	"  -h, -help             this text\n";
 
 static bool is_alnum(char c)
 {
@@ -140,7 +158,7 @@ static RESULT parse_action(int left, char *const *argv, struct shim_flags *to)
 
 static RESULT check(const struct shim_flags *f)
 {
-	if (f->version || f->info)
+	if (f->version || f->info || f->help)
 		return OK;
 	TRY(shim_id_check(f->ns, "-namespace"));
 	TRY(shim_id_check(f->id, "-id"));

@@ -20,7 +20,7 @@ struct shim_flags {
 	const char *handler; /* -handler, of ours: "start" tells the server; "": by argv[0] */
 	const char *config;  /* -config, of ours: the configuration file "start" was told; "": none
 			      */
-	bool debug, version, info;
+	bool debug, version, info, help;
 };
 
 enum {
@@ -32,6 +32,8 @@ enum {
  * that are no identifiers. `ret_flags` is complete: absent strings are "".
  */
 RESULT shim_flags_parse(int argc, char *const *argv, struct shim_flags *ret_flags);
+/* Every flag with its meaning. */
+extern const char shim_usage[];
 /* containerd's identifiers: [A-Za-z0-9] with single [._-] between, 1 to 76. ERR_USAGE names `what`.
  */
 RESULT shim_id_check(const char *id, const char *what);

@@ -32,6 +32,8 @@ static RESULT run(int argc, char **argv)
 	struct shim_flags f;
 
 	TRY(shim_flags_parse(argc, argv, &f));
+	if (f.help)
+		return fd_write_all(STDOUT_FILENO, bytes_str(shim_usage));
 	if (f.version)
 		return print_version(argv[0]);
 	if (f.info)

@@ -150,6 +150,14 @@ struct launch {
 	int listen_fd;
 };
 
+/* The engine's options; else what the command line says. */
+static const char *config_of(const struct launch *l)
+{
+	if (l->bootstrap->config_path)
+		return l->bootstrap->config_path;
+	return l->flags->config[0] ? l->flags->config : NULL;
+}
+
 /* The program itself, whatever name or descriptor it was started by. */
 static RESULT run_server(const struct launch *l, struct process *ret_process)
 {
@@ -162,9 +170,9 @@ static RESULT run_server(const struct launch *l, struct process *ret_process)
 
 	if (!program)
 		return err_new(ERR_SYS, "/proc/self/exe");
-	if (l->bootstrap->config_path) {
+	if (config_of(l)) {
 		argv[n++] = "-config";
-		argv[n++] = l->bootstrap->config_path;
+		argv[n++] = config_of(l);
 	}
 	if (l->flags->debug || l->bootstrap->debug)
 		argv[n++] = "-debug";
@@ -189,8 +197,8 @@ static RESULT launch(const struct launch *l)
 	set_oom_score(p.pid);
 	TRY(str_format(&pid, "%d", (int)p.pid));
 	TRY(write_file(l->place->bundle, "shim.pid", pid));
-	if (l->bootstrap->config_path)
-		TRY(write_file(l->place->bundle, SHIM_CONFIG_FILE, l->bootstrap->config_path));
+	if (config_of(l))
+		TRY(write_file(l->place->bundle, SHIM_CONFIG_FILE, config_of(l)));
 	auto_close(&p.pidfd);
 	p = PROCESS_NONE; /* it lives on */
 	return OK;
