@@ -222,7 +222,7 @@ RESULT process_start(const struct process_spec *spec, struct process *ret_proces
 	int pipe_fds[2];
 
 	TRY(check_spec(spec));
-	TRY(find_program(spec->argv[0], &path));
+	TRY(find_program(spec->program ? spec->program : spec->argv[0], &path));
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd < 0 || pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return err_new(ERR_SYS, "%s: preparing", spec->argv[0]);

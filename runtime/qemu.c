@@ -130,6 +130,13 @@ static RESULT ports_argv(const struct vm_config *c, struct strv *argv)
 	return qemu_option(argv, "-mon", "chardev=qmp,mode=control");
 }
 
+/* Descriptors that QEMU was handed stand below /dev too, and are files. */
+static const char *disk_driver(const char *path)
+{
+	return str_starts(path, "/dev/") && !str_starts(path, "/dev/fdset/") ? "host_device"
+									     : "file";
+}
+
 static RESULT disk_argv(
 	const struct vm_config *c, const char *name, const struct vm_disk *d, struct strv *argv)
 {
@@ -139,14 +146,18 @@ static RESULT disk_argv(
 	TRY(qemu_escape(d->path, &file));
 	TRY(qemu_escape(d->serial ? d->serial : "", &serial));
 	TRY(qemu_optionf(argv, "-blockdev", "driver=%s,node-name=%s,filename=%s,read-only=%s",
-		str_starts(d->path, "/dev/") ? "host_device" : "file", name, file,
-		d->read_only ? "on" : "off"));
+		disk_driver(d->path), name, file, d->read_only ? "on" : "off"));
 	return qemu_device(argv, c->arch, "virtio-blk", "drive=%s%s%s", name,
 		d->serial ? ",serial=" : "", serial);
 }
 
 static RESULT disks_argv(const struct vm_config *c, struct strv *argv)
 {
+	if (c->disk_bytes_per_s || c->disk_ops_per_s)
+		TRY(qemu_optionf(argv, "-object",
+			"throttle-group,id=" VM_DISK_LIMITS ",x-bps-total=%llu,x-iops-total=%llu",
+			(unsigned long long)c->disk_bytes_per_s,
+			(unsigned long long)c->disk_ops_per_s));
 	const struct vm_disk initdata = { .path = c->initdata, .read_only = true };
 	char name[32];
 

@@ -118,13 +118,32 @@ static void put_file(const struct adding *a, struct json_writer *w)
 	jw_ku64(w, "fdset-id", FDSET_FIRST + a->disk->target);
 }
 
-static void put_node(const struct adding *a, struct json_writer *w)
+static void put_open_file(const struct adding *a, struct json_writer *w)
 {
 	char text[64];
 
 	(void)snprintf(text, sizeof(text), "/dev/fdset/%u", FDSET_FIRST + a->disk->target);
 	jw_kstr(w, "driver", a->host_device ? "host_device" : "file");
 	jw_kstr(w, "filename", text);
+}
+
+static void put_node(const struct adding *a, struct json_writer *w)
+{
+	const struct runtime_config *c = a->s->c.runtime;
+	char text[64];
+
+	if (c->disk_bytes_per_s || c->disk_ops_per_s) {
+		jw_kstr(w, "driver", "throttle");
+		jw_kstr(w, "throttle-group", VM_DISK_LIMITS);
+		jw_key(w, "file");
+		jw_object(w);
+		put_open_file(a, w);
+		jw_kbool(w, "read-only", a->disk->read_only);
+		jw_kstr(w, "discard", "unmap");
+		jw_object_end(w);
+	} else {
+		put_open_file(a, w);
+	}
 	(void)snprintf(text, sizeof(text), "scsi-disk%u", a->disk->target);
 	jw_kstr(w, "node-name", text);
 	jw_kbool(w, "read-only", a->disk->read_only);

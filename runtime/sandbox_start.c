@@ -185,6 +185,8 @@ static RESULT make_launch(struct sandbox *s, struct vm_launch *l)
 			.share = s->share_dir,
 			.scsi = true,
 			.hugepages = c->hugepages,
+			.disk_bytes_per_s = c->disk_bytes_per_s,
+			.disk_ops_per_s = c->disk_ops_per_s,
 		},
 		.pod_dir = s->pod.dir,
 		.ca_dir = s->files.ca,

@@ -155,22 +155,34 @@ struct handed {
 	size_t n;
 };
 
-static RESULT hand_file(
-	struct handed *h, const char **path, int flags, struct guest_ends *ends, struct strv *argv)
+static RESULT add_to_set(
+	const char *path, int flags, int *set, struct guest_ends *ends, struct strv *argv)
 {
 	AUTO(auto_free) char *option = NULL;
-	int fd, number;
+	int fd = open(path, flags | O_CLOEXEC), number;
+
+	if (fd < 0)
+		return err_new(ERR_SYS, "opening %s", path);
+	number = add_end(ends, fd);
+	if (*set == 0)
+		*set = number;
+	TRY(str_format(&option, "fd=%d,set=%d", number, *set));
+	TRY(strv_add(argv, "-add-fd"));
+	return strv_add(argv, option);
+}
+
+/* QEMU opens what it writes for reading first, and wants a descriptor of just that kind. */
+static RESULT hand_file(struct handed *h, const char **path, bool writable, struct guest_ends *ends,
+	struct strv *argv)
+{
+	int set = 0;
 
 	if (!*path)
 		return OK;
-	fd = open(*path, flags | O_CLOEXEC);
-	if (fd < 0)
-		return err_new(ERR_SYS, "opening %s", *path);
-	number = add_end(ends, fd);
-	TRY(strv_add(argv, "-add-fd"));
-	TRY(str_format(&option, "fd=%d,set=%d", number, number));
-	TRY(strv_add(argv, option));
-	(void)snprintf(h->paths[h->n], sizeof(h->paths[0]), "/dev/fdset/%d", number);
+	TRY(add_to_set(*path, O_RDONLY, &set, ends, argv));
+	if (writable)
+		TRY(add_to_set(*path, O_RDWR, &set, ends, argv));
+	(void)snprintf(h->paths[h->n], sizeof(h->paths[0]), "/dev/fdset/%d", set);
 	*path = h->paths[h->n++];
 	return OK;
 }
@@ -181,8 +193,8 @@ static RESULT make_argv(const struct vm_launch *l, struct guest_ends *ends, stru
 	AUTO(strv_done) struct strv files = { 0 };
 
 	if (l->qemu_user) {
-		TRY(hand_file(&h, &h.config.initdata, O_RDONLY, ends, &files));
-		TRY(hand_file(&h, &h.config.firmware_vars, O_RDWR, ends, &files));
+		TRY(hand_file(&h, &h.config.initdata, false, ends, &files));
+		TRY(hand_file(&h, &h.config.firmware_vars, true, ends, &files));
 	}
 	TRY(vm_argv(l->platform, &h.config, argv));
 	for (size_t i = 0; i < files.n; i++)

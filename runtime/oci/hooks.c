@@ -14,6 +14,7 @@ enum {
 };
 
 struct hook {
+	const char *path;
 	const char *argv[WORDS_MAX + 2], *envp[WORDS_MAX + 1];
 	bool has_env;
 	int timeout_ms; /* -1: none */
@@ -45,8 +46,10 @@ static RESULT parse(const struct json *j, struct hook *ret_hook)
 	if (!path || path[0] != '/')
 		return err_new(ERR_FORMAT, "path '%.80s' is no absolute path", path ? path : "");
 	TRY(take_words(json_get(j, "args"), "args", h.argv, &n));
-	/* What is executed is `path`; the first argument is what the program takes for its name. */
-	h.argv[0] = path;
+	/* The first argument is what the program takes for its name: Docker's hooks are dockerd. */
+	h.path = path;
+	if (n == 0)
+		h.argv[0] = path;
 	TRY(take_words(json_get(j, "env"), "env", h.envp, &n));
 	h.has_env = json_get(j, "env") != NULL;
 	if (timeout) {
@@ -90,6 +93,7 @@ static RESULT run(const struct hook *h, struct bytes state)
 
 	TRY(memory_file("state", state, &in));
 	TRY(memory_file("output", BYTES_NONE, &out));
+	spec.program = h->path;
 	spec.envp = h->has_env ? h->envp : NULL;
 	spec.stdin_fd = in;
 	spec.stdout_fd = spec.stderr_fd = out;
@@ -97,12 +101,12 @@ static RESULT run(const struct hook *h, struct bytes state)
 	struct err e = process_wait(&p, h->timeout_ms, &status);
 	if (e.code == ERR_TIMEOUT)
 		return err_new(
-			ERR_TIMEOUT, "%s: not done within %d s", h->argv[0], h->timeout_ms / 1000);
+			ERR_TIMEOUT, "%s: not done within %d s", h->path, h->timeout_ms / 1000);
 	TRY(e);
 	if (status == 0)
 		return OK;
 	first_line(out, said, sizeof(said));
-	return err_new(ERR_PEER, "%s: exit status %d: %.200s", h->argv[0], status, said);
+	return err_new(ERR_PEER, "%s: exit status %d: %.200s", h->path, status, said);
 }
 
 void oci_state_json(const struct oci_state *s, enum oci_status status, struct json_writer *w)

@@ -28,6 +28,7 @@ struct process_user {
 
 struct process_spec {
 	const char *const *argv;	    /* argv[0] is searched in PATH when it has no '/' */
+	const char *program;		    /* what is executed; NULL: argv[0] */
 	const char *const *envp;	    /* NULL: the caller's environment */
 	const char *cwd;		    /* NULL: unchanged */
 	int stdin_fd, stdout_fd, stderr_fd; /* < 0: /dev/null. Use PROCESS_SPEC() for 0,1,2. */

@@ -25,9 +25,10 @@ enum {
 	VM_FD_MORE /* TPM control channel, vhost-vsock: as the platform and the host want */
 };
 
-#define VM_MAC	      "02:5e:a1:00:00:01" /* locally administered */
-#define VM_VSOCK_PORT 1024		  /* agent API; Kata's number */
-#define VM_SHARE_TAG  "kataShared"	  /* of virtio-fs; Kata's name */
+#define VM_MAC	       "02:5e:a1:00:00:01" /* locally administered */
+#define VM_DISK_LIMITS "disk-limits"
+#define VM_VSOCK_PORT  1024	    /* agent API; Kata's number */
+#define VM_SHARE_TAG   "kataShared" /* of virtio-fs; Kata's name */
 
 enum {
 	VM_MEMORY_MIB = 2048, /* Kata's default */
@@ -97,6 +98,8 @@ struct vm_config {
 	size_t n_disks;
 	const char *share; /* directory shared by virtio-fs as "kataShared"; NULL: none */
 	bool scsi;	   /* a virtio-scsi controller, to which disks can be added later */
+	/* Of all disks that come later together, 0: no limit; they name the throttle group. */
+	uint64_t disk_bytes_per_s, disk_ops_per_s;
 	bool hugepages;
 	int share_fd; /* QEMU's number of virtiofsd's socket; 0: none */
 	int tpm_fd;   /* QEMU's number of the swtpm control channel; 0: none */

@@ -272,6 +272,19 @@ static void test_run_ok(void **state)
 	assert_string_equal(err_text(), "sh: exit status 5");
 }
 
+/* A program may be told another name than its own. */
+static void test_other_name(void **state)
+{
+	(void)state;
+	static const char *const argv[] = { "shell", "-c", "test \"$0\" = shell", NULL };
+	struct process_spec spec = PROCESS_SPEC(argv);
+
+	spec.program = "/bin/sh";
+	assert_int_equal(status_of(&spec), 0);
+	spec.program = "sh";
+	assert_int_equal(status_of(&spec), 0);
+}
+
 static void test_user(void **state)
 {
 	(void)state;
@@ -317,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_run_too_much_output),
 		cmocka_unit_test(test_run_leaves_grandchildren),
 		cmocka_unit_test(test_run_ok),
+		cmocka_unit_test(test_other_name),
 		cmocka_unit_test(test_user),
 	};
 
