@@ -176,9 +176,13 @@ static void put_root(const struct bundle *b, struct json_writer *w)
 static void put_annotations(
 	const struct bundle *b, const struct bundle_rewrite *how, struct json_writer *w)
 {
+	const struct json *all = json_get(b->spec, "annotations");
+
 	jw_object(w);
-	for (size_t i = 0; i < b->annotations.n; i++)
-		jw_kstr(w, b->annotations.v[i].name, b->annotations.v[i].value);
+	for (size_t i = 0; i < json_members(all); i++) {
+		jw_key(w, json_name_at(all, i));
+		jw_json(w, json_at(all, i));
+	}
 	if (how->sandbox && !b->sandbox) {
 		jw_kstr(w, CRIO_TYPE, "container");
 		jw_kstr(w, CRIO_SANDBOX, how->sandbox);

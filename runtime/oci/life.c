@@ -38,7 +38,11 @@ RESULT life_shim(const struct oci_container *c, struct life_shim *ret_shim)
 		TRY(path_join(c->dir, "bundle", &s.bundle));
 	}
 	s.start = (struct shim_start){
-		.dir = c->dir, .bundle = s.bundle, .id = c->s.sandbox, .handler = c->s.handler
+		.dir = c->dir,
+		.bundle = s.bundle,
+		.id = c->s.sandbox,
+		.handler = c->s.handler,
+		.config_path = globals.config_path,
 	};
 	*ret_shim = s;
 	s = (struct life_shim){ 0 };

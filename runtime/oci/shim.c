@@ -66,11 +66,18 @@ static RESULT plain(struct shim *s, const char *method, const ProtobufCMessage *
 	return shim_call(s, &c, NULL, NULL);
 }
 
+RESULT shim_options(const char *config_path, struct buf *out)
+{
+	Containerd__RuntimeOptions options = CONTAINERD__RUNTIME_OPTIONS__INIT;
+
+	options.config_path = text(config_path);
+	return pb_pack(&options.base, out);
+}
+
 RESULT shim_create(struct shim *s, const char *id, const char *bundle, const char *config_path,
 	const struct shim_streams *io)
 {
 	Task__CreateTaskRequest q = TASK__CREATE_TASK_REQUEST__INIT;
-	Containerd__RuntimeOptions options = CONTAINERD__RUNTIME_OPTIONS__INIT;
 	Pb__Any any = PB__ANY__INIT;
 	AUTO(buf_done) struct buf packed = BUF_INIT(MESSAGE_MAX);
 	/* The shim watches over its own progress: how long a boot may take is its configuration. */
@@ -83,9 +90,8 @@ RESULT shim_create(struct shim *s, const char *id, const char *bundle, const cha
 	q.stderr = text(io->err);
 	q.terminal = io->terminal;
 	if (config_path) {
-		options.config_path = text(config_path);
-		TRY(pb_pack(&options.base, &packed));
-		any.type_url = text("runtimeoptions.v1.Options");
+		TRY(shim_options(config_path, &packed));
+		any.type_url = text(SHIM_OPTIONS);
 		any.value.data = packed.p;
 		any.value.len = packed.n;
 		q.options = &any;

@@ -10,6 +10,7 @@ struct shim_start {
 	const char *program; /* NULL: containerd-shim-sealpod-v2 beside this program, or in PATH */
 	const char *dir;     /* where a link named after the handler may be made */
 	const char *bundle, *id, *handler;
+	const char *config_path; /* NULL: the default */
 };
 /* Runs "... start" in the bundle and reads the address it prints; ERR_PEER with what it said. */
 RESULT shim_start(const struct shim_start *s, char **ret_address);
@@ -17,6 +18,10 @@ RESULT shim_start(const struct shim_start *s, char **ret_address);
 RESULT shim_clean(const struct shim_start *s);
 /* The address in what "start" prints: text or JSON (version 2 or 3, ttrpc). */
 RESULT shim_address_parse(struct bytes text, char **ret_address);
+
+/* The value of runtimeoptions.v1.Options; its type is SHIM_OPTIONS. */
+RESULT shim_options(const char *config_path, struct buf *out);
+#define SHIM_OPTIONS "runtimeoptions.v1.Options"
 
 struct shim {
 	struct loop *loop;

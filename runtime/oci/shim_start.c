@@ -8,6 +8,7 @@
 
 #include <base/file.h>
 #include <base/process.h>
+#include <net/pb.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -105,13 +106,16 @@ static RESULT run(
 	AUTO(process_end) struct process p = PROCESS_NONE;
 	AUTO(auto_close) int printed = memfd_create("shim-output", MFD_CLOEXEC);
 	AUTO(auto_close) int errors = memfd_create("shim-errors", MFD_CLOEXEC);
+	AUTO(auto_close) int options = -1;
 	struct process_spec spec = PROCESS_SPEC(argv);
 	int status = 0;
 
 	if (printed < 0 || errors < 0)
 		return err_new(ERR_SYS, "%s: preparing", argv[0]);
 	spec.cwd = s->bundle;
-	spec.stdin_fd = -1;
+	if (s->config_path)
+		TRY(options_file(s, &options));
+	spec.stdin_fd = options;
 	spec.stdout_fd = printed;
 	spec.stderr_fd = errors;
 	/* The machine outlives the engine's command and its terminal. */

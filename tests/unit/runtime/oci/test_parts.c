@@ -90,11 +90,15 @@ static void test_rewrite(void **state)
 	bool readonly = false;
 
 	(void)state;
-	assert_ok(load(SPEC(",\"hooks\":{\"prestart\":[]},\"hostname\":\"h\",\"linux\":{"
+	assert_ok(load(SPEC(",\"annotations\":{\"a\":\"b\"},\"hooks\":{\"prestart\":[]},"
+			    "\"hostname\":\"h\",\"linux\":{"
 			    "\"cgroupsPath\":\"/c\",\"namespaces\":[{\"type\":\"network\"},"
 			    "{\"type\":\"ipc\",\"path\":\"/proc/7/ns/ipc\"}]}"),
 		&b));
+	struct json_map taken = b.annotations; /* as life_create() does */
+	b.annotations = (struct json_map){ 0 };
 	assert_ok(bundle_print(&b, &how, &out));
+	b.annotations = taken;
 	assert_ok(json_parse(buf_bytes(&out), &j));
 	assert_null(json_get(j, "hooks"));
 	assert_string_equal(json_string(json_get(j, "hostname")), "h");
@@ -106,6 +110,7 @@ static void test_rewrite(void **state)
 		json_string(json_pointer(j, "/linux/namespaces/0/path")), "/run/netns/x");
 	assert_null(json_pointer(j, "/linux/namespaces/1/path"));
 	const struct json *annotations = json_get(j, "annotations");
+	assert_string_equal(json_string(json_get(annotations, "a")), "b");
 	assert_string_equal(
 		json_string(json_get(annotations, "io.kubernetes.cri-o.SandboxID")), "pod");
 }
