@@ -100,6 +100,27 @@ static RESULT why_not(const char *program, int status, int errors)
 		said ? (int)strcspn(said, "\n") : 0, said ? said : "");
 }
 
+/* containerd gives the runtime's options on standard input, so that "delete" knows them as well. */
+static RESULT options_file(const struct shim_start *s, int *ret_fd)
+{
+	AUTO(buf_done) struct buf value = BUF_INIT(OUTPUT_MAX), packed = BUF_INIT(OUTPUT_MAX);
+	AUTO(auto_close) int fd = memfd_create("shim-options", MFD_CLOEXEC);
+	Pb__Any any = PB__ANY__INIT;
+
+	if (fd < 0)
+		return err_new(ERR_SYS, "the shim's options");
+	TRY(shim_options(s->config_path, &value));
+	any.type_url = (char *)(uintptr_t)SHIM_OPTIONS; /* only read */
+	any.value.data = value.p;
+	any.value.len = value.n;
+	TRY(pb_pack(&any.base, &packed));
+	TRY(fd_write_all(fd, buf_bytes(&packed)));
+	if (lseek(fd, 0, SEEK_SET) != 0)
+		return err_new(ERR_SYS, "the shim's options");
+	*ret_fd = TAKE_FD(fd);
+	return OK;
+}
+
 static RESULT run(
 	const struct shim_start *s, const char *const *argv, int timeout_ms, struct buf *out)
 {

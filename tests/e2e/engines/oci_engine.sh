@@ -42,17 +42,17 @@ check() { # WHAT WANTED GOT (an extended regular expression for the whole of it)
 ours() {
 	pgrep -f -- "$dir" | grep -vx $$ || true
 	for p in $(pgrep -f '^[^ ]*qemu-system' || true); do
-		if ls -l "/proc/$p/fd" 2>/dev/null | grep -q "$dir"; then echo "$p"; fi
+		if find "/proc/$p/fd" -lname "$dir*" 2>/dev/null | grep -q .; then echo "$p"; fi
 	done
 }
+entries() { find "$dir/oci" "$dir/sp/pods" -mindepth 1 -maxdepth 1 2>/dev/null || true; }
 nothing_left() { # WHAT
-	local left=
+	local left
 	for _ in $(seq 100); do
-		left=$(ours; ls -A "$dir/oci" "$dir/sp/pods" 2>/dev/null | grep -v : || true)
-		[ -z "$(tr -d '[:space:]' <<<"$left")" ] && break
+		[ -z "$(ours; entries)" ] && break
 		sleep 0.1
 	done
-	left=$(for p in $(ours); do tr '\0' ' ' <"/proc/$p/cmdline" | cut -c1-120; echo; done; ls -A "$dir/oci" "$dir/sp/pods" 2>/dev/null | grep -v : || true)
+	left=$(for p in $(ours); do tr '\0' ' ' <"/proc/$p/cmdline" | cut -c1-120; echo; done; entries)
 	check "$1: no process and no directory is left" '' "$(tr -d '\n' <<<"$left")"
 }
 finish() {
