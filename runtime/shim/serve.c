@@ -9,9 +9,7 @@
 #include <base/clock.h>
 #include <base/environment.h>
 #include <base/file.h>
-#include <linux/prctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -38,17 +36,6 @@ static RESULT own_mounts(void)
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
 		mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) != 0)
 		return err_new(ERR_SYS, "propagation of mounts");
-	return OK;
-}
-
-/* The engine's wish: nothing else runs beside us on a core (containerd, SCHED_CORE). */
-static RESULT own_cores(void)
-{
-	if (!environment_get("SCHED_CORE"))
-		return OK;
-	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PR_SCHED_CORE_SCOPE_PROCESS_GROUP, 0) !=
-		0)
-		return err_new(ERR_SYS, "core scheduling");
 	return OK;
 }
 
@@ -148,7 +135,6 @@ RESULT shim_serve(const struct shim_flags *f)
 	TRY(loop_new(&l));
 	TRY(ignore_signals(l));
 	TRY(own_mounts());
-	TRY(own_cores());
 	e = run(f, l);
 	remove_socket();
 	if (failed(e))

@@ -11,9 +11,11 @@
 #include <base/file.h>
 #include <base/json.h>
 #include <base/process.h>
+#include <linux/prctl.h>
 #include <net/pb.h>
 #include <net/transport.h>
 #include <runtime/oci_json.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 enum {
@@ -150,6 +152,16 @@ struct launch {
 	int listen_fd;
 };
 
+/* The engine's wish: nothing but us on a core of ours (containerd, SCHED_CORE). The server and what
+ * it starts inherit it. */
+static RESULT own_cores(void)
+{
+	if (environment_get("SCHED_CORE") && prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0,
+						     PR_SCHED_CORE_SCOPE_THREAD_GROUP, 0) != 0)
+		return err_new(ERR_SYS, "core scheduling");
+	return OK;
+}
+
 /* The engine's options; else what the command line says. */
 static const char *config_of(const struct launch *l)
 {
@@ -193,6 +205,7 @@ static RESULT launch(const struct launch *l)
 	AUTO(process_end) struct process p = PROCESS_NONE;
 	AUTO(auto_free) char *pid = NULL;
 
+	TRY(own_cores());
 	TRY(run_server(l, &p));
 	set_oom_score(p.pid);
 	TRY(str_format(&pid, "%d", (int)p.pid));

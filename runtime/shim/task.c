@@ -145,10 +145,27 @@ RESULT task_find(struct shim *s, const char *id, const char *exec_id, struct tas
 		ERR_NOT_FOUND, "process %.80s of container %.80s does not exist", exec_id, id);
 }
 
+/* Engines that were restarted ask anew; what they asked before is answered to nobody. */
+static void drop_abandoned(struct waiter_list *list, size_t *n)
+{
+	struct waiter *w, *next;
+
+	for (w = STAILQ_FIRST(list); w; w = next) {
+		next = STAILQ_NEXT(w, link);
+		if (ttrpc_call_timeout_ms(w->call) != 0)
+			continue;
+		STAILQ_REMOVE(list, w, waiter, link);
+		(*n)--;
+		ttrpc_answer(w->call, BYTES_NONE);
+		free(w);
+	}
+}
+
 RESULT waiter_add(struct waiter_list *list, size_t *n, struct ttrpc_call *call)
 {
 	struct waiter *w;
 
+	drop_abandoned(list, n);
 	if (*n == SHIM_WAITERS_MAX)
 		return err_new(ERR_LIMIT, "%d already wait", SHIM_WAITERS_MAX);
 	w = calloc(1, sizeof(*w));

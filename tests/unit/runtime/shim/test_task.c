@@ -7,6 +7,7 @@
 
 #include <base/log.h>
 #include <net/pb.h>
+#include <sys/socket.h>
 
 static void create_and_start(struct peer *p)
 {
@@ -426,6 +427,44 @@ static void test_machine_dies(void **state)
 	assert_true(p.ended);
 }
 
+static void reconnect(struct peer *p)
+{
+	int fds[2];
+
+	ttrpc_client_free(TAKE(p->client));
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	assert_ok(ttrpc_server_add(p->server, fds[0], false));
+	assert_ok(ttrpc_client_new(p->loop, fds[1], &p->client));
+}
+
+/* An engine that is restarted again and again waits each time. */
+static void test_engine_restarts(void **state)
+{
+	AUTO(peer_done) struct peer p;
+	Task__WaitRequest q = TASK__WAIT_REQUEST__INIT;
+	struct answers a = { 0 }, lost = { 0 };
+
+	(void)state;
+	peer_open(&p);
+	create_and_start(&p);
+	q.id = text_of("c1");
+	for (unsigned i = 0; i < 2 * SHIM_WAITERS_MAX; i++) {
+		begin_call(&p, "Wait", &q.base, &lost);
+		assert_int_equal(peer_state(&p, "c1", NULL), CONTAINERD__STATUS__RUNNING);
+		reconnect(&p);
+	}
+	assert_int_equal(lost.n, 2 * SHIM_WAITERS_MAX);
+	assert_int_equal(lost.last, ERR_PEER);
+	begin_call(&p, "Wait", &q.base, &a);
+	peer_run(&p);
+	assert_int_equal(a.n, 0);
+	fake_exit("c1", "", 0);
+	peer_run(&p);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(a.last, ERR_OK);
+}
+
 static void test_shutdown_now(void **state)
 {
 	AUTO(peer_done) struct peer p;
@@ -566,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_pod),
 		cmocka_unit_test(test_pod_ends),
 		cmocka_unit_test(test_machine_dies),
+		cmocka_unit_test(test_engine_restarts),
 		cmocka_unit_test(test_shutdown_now),
 		cmocka_unit_test(test_oom),
 		cmocka_unit_test(test_window),
