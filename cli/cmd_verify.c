@@ -1,10 +1,12 @@
 /* sealpod verify PLATFORM: the verdict over evidence, offline. */
 #include "commands.h"
+#include "policy.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 #include <base/file.h>
+#include <runtime/policy_explain.h>
 #include <sealpod/verify.h>
 
 enum {
@@ -280,7 +282,9 @@ static RESULT explain(const void *options, const struct cli_args *args, int *ret
 {
 	char *text = NULL;
 
-	(void)options;
+	/* What a guest refuses by its manifest. */
+	if (policy_hint_find(args->v[0]))
+		return cmd_policy_explain.run(options, args, ret_exit);
 	enum sealpod_status status = sealpod_explain(args->v[0], args->json, &text);
 	return finish(status, text, ret_exit);
 }

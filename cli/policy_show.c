@@ -138,7 +138,7 @@ static RESULT explain_code(const struct policy_hint *h, bool json, struct buf *o
 
 static RESULT explain(const void *options, const struct cli_args *args, int *ret_exit)
 {
-	const struct show_options *o = options;
+	const struct show_options *o = options; /* none from `sealpod explain CODE` */
 	const struct policy_hint *hint = policy_hint_find(args->v[0]);
 	AUTO(manifest_done) struct manifest m = { 0 };
 	AUTO(buf_done) struct buf text = BUF_INIT(POLICY_MANIFEST_MAX);
