@@ -15,6 +15,7 @@
 
 struct agent;
 struct container;
+struct devices_job;   /* devices.c */
 struct sealed_value;  /* sealed.c */
 struct storage;	      /* storage_op.h */
 struct storage_op;    /* storage_op.h */
@@ -72,6 +73,7 @@ struct container {
 	char **mount_sources;  /* of volumes, see volumes.h */
 	size_t n_mount_sources;
 	struct sealed_value *sealed;		/* see sealed.h */
+	struct devices_job *devices;		/* while they are waited for, see devices.h */
 	Agent__CreateContainerRequest *request; /* while creating */
 };
 

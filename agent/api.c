@@ -1,5 +1,6 @@
 #include "api.h"
 
+#include "block_wait.h"
 #include "cgroup.h"
 #include "hub.h"
 #include "oom.h"

@@ -4,6 +4,8 @@
 #include <base/json.h>
 #include <crypto/digest.h>
 
+#define BOOT_MODULES_FILE "/etc/sealpod/modules"
+
 /* File systems that programs expect. The root is bound over itself and moved to "/", because
  * pivot_root(2), which crun uses, does not work on the root that the kernel starts from. */
 RESULT boot_mounts(void);

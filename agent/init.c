@@ -16,11 +16,10 @@
 #define LOG_MODULE "init"
 #include <base/log.h>
 
-#define MODULES_FILE "/etc/sealpod/modules"
-#define RUN	     "/run"
-#define AGENT_PORT   "virtio-port://sealpod.agent"
-#define LOG_PORT     "virtio-port://sealpod.log"
-#define AGENT_VSOCK  "vsock://-1:1024"
+#define RUN	    "/run"
+#define AGENT_PORT  "virtio-port://sealpod.agent"
+#define LOG_PORT    "virtio-port://sealpod.log"
+#define AGENT_VSOCK "vsock://-1:1024"
 
 enum {
 	LOG_PORT_WAIT_MS = 500,
@@ -32,10 +31,10 @@ enum {
 static RESULT prepare_machine(void)
 {
 	TRY(boot_mounts());
-	TRY(boot_modules(MODULES_FILE, "boot", true));
-	TRY(boot_device_modules("", MODULES_FILE));
+	TRY(boot_modules(BOOT_MODULES_FILE, "boot", true));
+	TRY(boot_device_modules("", BOOT_MODULES_FILE));
 	if (boot_may_be_tee()) {
-		TRY(boot_modules(MODULES_FILE, "tee", false));
+		TRY(boot_modules(BOOT_MODULES_FILE, "tee", false));
 		TRY(boot_mount_configfs());
 	}
 	return boot_network();

@@ -1,3 +1,4 @@
+#include "devices.h"
 #include "paths.h"
 #include "storage_op.h"
 #include "volumes.h"
@@ -361,16 +362,28 @@ static void on_storages(void *arg, struct err e)
 	p->fn(p->arg, failed(e) ? e : volumes_prepare(p->container));
 }
 
+static void on_devices(void *arg, struct err e)
+{
+	struct preparation *p = arg;
+	const struct container *c = p->container;
+	const Agent__CreateContainerRequest *q = c->request;
+
+	if (!failed(e))
+		e = add(c->agent, &(struct add){ q->storages, q->n_storages, c->id }, on_storages,
+			p);
+	if (failed(e))
+		on_storages(p, e);
+}
+
 RESULT storage_container_add(struct container *c, storage_fn *fn, void *arg)
 {
-	const Agent__CreateContainerRequest *q = c->request;
 	struct preparation *p = malloc(sizeof(*p));
 	struct err e;
 
 	if (!p)
 		return err_new(ERR_NOMEM, "storages");
 	*p = (struct preparation){ c, fn, arg };
-	e = add(c->agent, &(struct add){ q->storages, q->n_storages, c->id }, on_storages, p);
+	e = devices_start(c, on_devices, p);
 	if (failed(e))
 		free(p);
 	return e;
@@ -384,7 +397,13 @@ void storage_container_remove(struct container *c)
 
 void storage_forget(struct agent *a)
 {
+	struct container *next;
+
 	a->stopping = true;
+	for (struct container *c = a->containers; c; c = next) {
+		next = c->next;
+		devices_give_up(c, err_new(ERR_STATE, "the agent ends"));
+	}
 	while (a->storage_ops) {
 		struct storage_op *op = a->storage_ops;
 

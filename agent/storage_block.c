@@ -1,5 +1,5 @@
 /* Block devices: found when they appear, encrypted or given a file system when asked, mounted. */
-#include "block_find.h"
+#include "block_wait.h"
 #include "boot.h"
 #include "storage_op.h"
 
@@ -11,21 +11,15 @@
 #include <sys/stat.h>
 
 enum {
-	HOTPLUG_MS = 10 * 1000, /* Kata waits 3 s, which software emulation may need alone */
-	POLL_MS = 20,
-	RESCAN_EVERY = 10, /* polls */
 	ANSWER_MAX = 4096,
 	SCRATCH_MODE = 0777 /* as kubelet makes an emptyDir */
 };
-
-#define MODULES_FILE "/etc/sealpod/modules"
 
 struct work {
 	struct storage_op *op;
 	const Agent__Storage *q;
 	struct storage *s;
-	struct loop_source *timer;
-	unsigned tries;
+	struct block_wait *wait;
 	bool create, encrypt;
 	char *device;
 	int answer; /* what the helper writes: where the volume is, or why not */
@@ -33,7 +27,7 @@ struct work {
 
 static void work_free(struct work *w)
 {
-	loop_remove(w->timer);
+	block_wait_cancel(w->wait);
 	if (w->answer >= 0)
 		(void)close(w->answer);
 	free(w->device);
@@ -159,7 +153,7 @@ static RESULT run_helper(struct work *w)
 	spec.new_session = true;
 	spec.die_with_parent = true;
 	if (a->set.init)
-		TRY(boot_modules(MODULES_FILE, "storage", false));
+		TRY(boot_modules(BOOT_MODULES_FILE, "storage", false));
 	return a->effects->run(a, &spec, on_helper, w);
 }
 
@@ -174,54 +168,19 @@ void storage_unmap(const struct agent *a, const char *mapping)
 
 /* ---- the device ---- */
 
-RESULT effect_block_find(
-	const struct agent *a, const char *driver, const char *source, char **ret_device)
+static void on_found(void *arg, struct err e, const char *device)
 {
-	(void)a;
-	return block_find("", driver, source, ret_device);
-}
-
-RESULT effect_block_prepare(const struct agent *a, const char *driver, const char *source)
-{
-	bool scsi = str_equal(driver, "scsi");
-
-	/* Only a machine without such a device when it started lacks the module. */
-	if (a->set.init)
-		TRY(boot_modules(MODULES_FILE, scsi ? "virtio-scsi" : "virtio-block", false));
-	return scsi ? scsi_rescan("", source) : OK;
-}
-
-static void found(struct work *w)
-{
+	struct work *w = arg;
 	bool helped = w->create;
-	struct err e;
 
-	loop_remove(TAKE(w->timer));
-	e = helped ? run_helper(w) : mount_device(w);
+	w->wait = NULL;
+	if (!failed(e))
+		e = str_dup(device, &w->device);
+	if (!failed(e))
+		e = helped ? run_helper(w) : mount_device(w);
 	/* The helper's end may have been told already. */
 	if (failed(e) || !helped)
 		work_end(w, e);
-}
-
-static void on_poll(void *arg)
-{
-	struct work *w = arg;
-	const struct agent *a = w->op->agent;
-	struct err e = OK;
-
-	if (w->tries % RESCAN_EVERY == 0)
-		e = a->effects->block_prepare(a, w->q->driver, w->q->source);
-	if (!failed(e))
-		e = a->effects->block_find(a, w->q->driver, w->q->source, &w->device);
-	if (!failed(e)) {
-		found(w);
-		return;
-	}
-	if (e.code != ERR_NOT_FOUND)
-		work_end(w, e);
-	else if (++w->tries > HOTPLUG_MS / POLL_MS)
-		work_end(w, err_new(ERR_TIMEOUT, "%s %s: no such device after %d s", w->q->driver,
-				    w->q->source, HOTPLUG_MS / 1000));
 }
 
 static RESULT read_options(struct work *w)
@@ -254,7 +213,9 @@ RESULT storage_attach_block(struct storage_op *op, const Agent__Storage *q, stru
 	*w = (struct work){ .op = op, .q = q, .s = s, .answer = -1 };
 	e = read_options(w);
 	if (!failed(e))
-		e = loop_add_timer(op->agent->loop, 0, POLL_MS, on_poll, w, &w->timer);
+		e = block_wait_start(
+			&(struct block_ask){ op->agent, q->driver, q->source, on_found, w },
+			&w->wait);
 	if (failed(e)) {
 		work_free(w);
 		return e;

@@ -66,11 +66,6 @@ RESULT storage_set_group(const struct storage *s, const Agent__FSGroup *g, bool 
 
 /* Removes a mapping of the device mapper. */
 void storage_unmap(const struct agent *a, const char *mapping);
-/* Loads the driver and has it look again. */
-RESULT effect_block_prepare(const struct agent *a, const char *driver, const char *source);
-RESULT effect_block_find(
-	const struct agent *a, const char *driver, const char *source, char **ret_device);
-
 /* ---- drivers ---- */
 RESULT storage_attach_virtio_fs(struct storage_op *op, const Agent__Storage *q, struct storage *s);
 RESULT storage_attach_ephemeral(struct storage_op *op, const Agent__Storage *q, struct storage *s);

@@ -149,7 +149,7 @@ static RESULT drive(struct driver *d, char **argv)
 		.memory_mib = MEMORY_MIB,
 		.overhead_memory_mib = 256,
 		.shared_fs = SHARED_FS_VIRTIOFS,
-		.empty_dir = getenv("ENCRYPT") ? EMPTY_DIR_ENCRYPTED : EMPTY_DIR_SHARED,
+		.empty_dir = getenv("ENCRYPT") ? EMPTY_DIR_ENCRYPTED : EMPTY_DIR_GUEST,
 		.timeout_s = TIMEOUT_S };
 	struct sandbox_config c = { .runtime = &r,
 		.id = "sandbox-e2e",

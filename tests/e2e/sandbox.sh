@@ -72,6 +72,16 @@ expect 'the limit of a memory volume holds' "$out" ' 8 '
 expect 'so does that of /dev/shm' "$out" ' 16 '
 expect 'nothing is left' "[$(left)]" '[]'
 
+# The same emptyDir on a device of the host, encrypted with a key of the guest; the host sees a file of noise.
+# shellcheck disable=SC2016
+bundle 'ls -a /disk; stat -c %a /disk; grep -c "^/dev/dm-.* /disk ext4" /proc/mounts; echo words that the host must not read >/disk/f; cat /disk/f; sync'
+status=0
+out=$(ENCRYPT=1 "$driver" "$guest" "$run" "$dir/bundle" 2>"$dir/err" </dev/null) || status=$?
+[ -n "$out" ] || cat "$dir/err"
+expect 'an encrypted volume is a file system of its own' "$out" $'777\n1'
+expect 'it can be used' "$out" 'words that the host must not read'
+expect 'nothing is left' "[$(left)]" '[]'
+
 # Killed while it starts, and while it runs: the next command cleans up.
 bundle 'echo started >/rw/started; sleep 600'
 for ms in 50 300 1500 12000; do
