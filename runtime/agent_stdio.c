@@ -11,7 +11,7 @@
 
 enum {
 	OUTPUT_CHUNK = 256 * 1024, /* one read of the guest's */
-	INPUT_CHUNK = 32 * 1024,   /* one write */
+	INPUT_CHUNK = 64 * 1024,   /* one write: what a pipe holds */
 	KEPT_MAX = 64 * 1024,	   /* an empty buffer that is larger is released */
 	ROUND_MS = 50
 };
@@ -324,17 +324,19 @@ static void send_input(struct agent_stdio *s)
 /* What the descriptor has now; false when it would block. */
 static bool read_input(struct agent_stdio *s)
 {
-	uint8_t chunk[INPUT_CHUNK];
-	ssize_t n = read(s->stdin_fd, chunk, sizeof(chunk));
+	uint8_t *to;
+	ssize_t n;
 
+	buf_clear(&s->input);
+	to = buf_grow(&s->input, INPUT_CHUNK);
+	n = to ? read(s->stdin_fd, to, INPUT_CHUNK) : 0;
+	s->input.n = n > 0 ? (size_t)n : 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !s->stdin_closing)
 		return false;
 	if (n <= 0) {
 		close_stdin(s);
 		return true;
 	}
-	buf_clear(&s->input);
-	buf_put(&s->input, bytes_of(chunk, (size_t)n));
 	send_input(s);
 	return true;
 }
