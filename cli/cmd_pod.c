@@ -11,6 +11,7 @@
 #include <runtime/guest_log.h>
 #include <runtime/pod.h>
 #include <runtime/run.h>
+#include <runtime/sandbox.h>
 #include <runtime/tpm.h>
 
 enum {
@@ -204,19 +205,26 @@ static const struct cli_command cmd_exec = {
 
 /* ---- rm ---- */
 
+static void ask_owner(const struct pod_process *owner)
+{
+	uint64_t end = clock_monotonic_ms() + STOP_WAIT_MS;
+
+	pod_process_kill(owner, SIGTERM);
+	while (pod_process_alive(owner) && clock_monotonic_ms() < end)
+		(void)usleep(STOP_STEP_MS * 1000);
+}
+
 static RESULT rm(const void *options, const struct cli_args *args, int *ret_exit)
 {
 	AUTO(pod_done) struct pod p = { 0 };
-	uint64_t end = clock_monotonic_ms() + STOP_WAIT_MS;
+	const char *dir = pod_run_dir(options);
 
 	(void)ret_exit;
-	TRY(pod_load(pod_run_dir(options), args->v[0], &p));
-	pod_process_kill(&p.state.owner, SIGTERM);
-	while (pod_process_alive(&p.state.owner) && clock_monotonic_ms() < end)
-		(void)usleep(STOP_STEP_MS * 1000);
-	pod_process_kill(&p.state.owner, SIGKILL);
-	pod_remove(&p);
-	return OK;
+	TRY(pod_load(dir, args->v[0], &p));
+	/* The shim of an engine's pod listens to its engine alone. */
+	if (p.state.containers.n == 0)
+		ask_owner(&p.state.owner);
+	return sandbox_clean(dir, args->v[0]);
 }
 
 static const struct cli_command cmd_rm = {
@@ -228,7 +236,9 @@ static const struct cli_command cmd_rm = {
 	.options = run_dir_options,
 	.options_size = sizeof(struct pod_options),
 	.run = rm,
-	.notes = "The container gets SIGTERM and 10 seconds.",
+	.notes = "The container gets SIGTERM and 10 seconds. A pod of a container engine is killed "
+		 "at\n"
+		 "once, and the engine sees that; its own way to remove pods is the better one.",
 };
 
 /* ---- logs ---- */

@@ -136,6 +136,7 @@ static void end(struct sandbox *s)
 	sandbox_host_end(s);
 	for (size_t i = 0; i < s->pod.state.files.n; i++)
 		(void)unlink(s->pod.state.files.v[i]);
+	sandbox_timeline_end(s);
 	if (s->pod_there)
 		pod_remove(&s->pod);
 	pod_done(&s->pod);

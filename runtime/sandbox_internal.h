@@ -78,6 +78,8 @@ struct sandbox {
 
 	const char *stage; /* a constant string */
 	struct run_progress progress;
+	struct timeline_record record;
+	unsigned placeholders; /* that start before the pod's first container */
 	uint64_t began, heard; /* monotonic ms */
 	bool starting, running, stopping, aborted, died;
 };
@@ -91,6 +93,13 @@ struct err sandbox_explain(struct sandbox *s, struct err e);
 RESULT sandbox_launch(struct sandbox *s);
 RESULT sandbox_reach_agent(struct sandbox *s);
 RESULT sandbox_set_up(struct sandbox *s);
+
+/* ---- sandbox_timeline.c ---- */
+void sandbox_timeline_begin(struct sandbox *s);
+void sandbox_timeline_launched(struct sandbox *s);
+void sandbox_timeline_event(struct sandbox *s, const struct guest_event *e);
+/* Keeps it. */
+void sandbox_timeline_end(struct sandbox *s);
 
 /* ---- sandbox_op.c ---- */
 RESULT sandbox_op_new(

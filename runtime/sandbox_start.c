@@ -64,6 +64,7 @@ static void on_event(void *arg, const struct guest_event *e)
 	struct sandbox *s = arg;
 
 	s->heard = clock_monotonic_ms();
+	sandbox_timeline_event(s, e);
 	if (e->kind == GUEST_STAGE)
 		on_stage(s, e);
 	if (e->kind != GUEST_PROGRESS)
@@ -244,6 +245,7 @@ RESULT sandbox_launch(struct sandbox *s)
 	TRY(pod_create(s->c.runtime->run_dir, s->id, &s->pod));
 	s->pod_there = true;
 	TRY(describe(s));
+	sandbox_timeline_begin(s);
 	TRY(sandbox_host_begin(s));
 	TRY(pod_save(&s->pod));
 	TRY(make_share(s));
@@ -251,6 +253,7 @@ RESULT sandbox_launch(struct sandbox *s)
 	TRY(make_launch(s, &l));
 	TRY(start_machine(s, &l));
 	TRY(sandbox_host_started(s));
+	sandbox_timeline_launched(s);
 	TRY(loop_add_timer(s->c.loop, TICK_MS, TICK_MS, on_tick, s, &s->ticks));
 	sandbox_stage(s, timeline_name(s->c.runtime->platform->firmware ? TIMELINE_FIRMWARE
 									: TIMELINE_KERNEL));

@@ -1,0 +1,145 @@
+"""Operations on pods of a container engine: sealpod pod ps, stats, events, timeline, logs, exec, rm and sealpod metrics, on a pod of
+two containers and its placeholder.
+
+operations.py   one real machine
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+from engine import BIN, IMAGE, PAUSE, POD_ID, POD_TYPE, Containerd, need, run
+
+POD = f"ops{os.getpid()}"
+HANDLER = '\n[handler.sealpod]\nmemory_mib = 384\n[handler.small]\nplatform = "none"\nmemory_mib = 256\n'
+STARTED = "sealpod_pod_start_seconds"
+
+
+def expect(condition, what, got=""):
+    if not condition:
+        print(f"FAILED: {what}: {got}")
+        raise SystemExit(1)
+    print(f"ok: {what}")
+
+
+class Test:
+    def __init__(self, engine):
+        self.engine = engine
+
+    def sealpod(self, *argv, check=True, **more):
+        done = run(BIN / "sealpod", *argv, **more)
+        if check and done.returncode != 0:
+            expect(False, f"sealpod {' '.join(map(str, argv))}", done.stderr.decode(errors="replace"))
+        return done
+
+    def pod(self, command, *argv, **more):
+        return self.sealpod("pod", command, "--run-dir", self.engine.run_dir, *argv, **more)
+
+    def json(self, command, *argv):
+        return json.loads(self.pod(command, "--json", *argv).stdout)
+
+    def start(self, name, image, annotations, *argv):
+        labels = [word for key, value in annotations.items() for word in ("--annotation", f"{key}={value}")]
+        done = self.engine.ctr("run", "-d", "--runtime", "io.containerd.sealpod.v2", "--runtime-config-path",
+                               self.engine.runtime_config, *labels, image, name, *argv)
+        expect(done.returncode == 0, f"container {name} starts", done.stderr.decode(errors="replace")[-1500:])
+
+    def start_pod(self):
+        self.start(POD, PAUSE, {POD_TYPE: "sandbox", POD_ID: POD}, "/bin/sleep", "100000")
+        for name in ("one", "two"):
+            self.start(f"{POD}-{name}", IMAGE, {POD_TYPE: "container", POD_ID: POD}, "/bin/sh", "-c",
+                       f"echo {name} >/tmp/name; while :; do sleep 1; done")
+
+    def look(self):
+        pods = self.json("ps")
+        expect([p["id"] for p in pods] == [POD], "ps has the pod", pods)
+        expect(sorted(pods[0]["containers"]) == [POD, f"{POD}-one", f"{POD}-two"], "ps has its containers", pods)
+        expect(POD in self.pod("ps").stdout.decode(), "ps for people")
+        timeline = self.json("timeline", "--state-dir", f"{self.engine.base}/state", POD)
+        stages = {s["stage"] if "stage" in s else s for s in timeline.get("stages", [])}
+        expect("kernel" in json.dumps(timeline), f"timeline {stages or timeline}", timeline)
+
+    def events(self):
+        text = self.pod("events", POD).stdout.decode()
+        expect("now: running" in text, "events end with the stage", text[-600:])
+        expect("start took" in text, "events have the stages", text[-600:])
+        kinds = [json.loads(line) for line in self.pod("events", "--json", POD).stdout.decode().splitlines()]
+        expect(kinds and all(k["pod"] == POD for k in kinds), "events as JSON name their pod", kinds[:3])
+
+    def logs(self):
+        lines = [json.loads(line) for line in self.pod("logs", "--json", POD).stdout.decode().splitlines()]
+        expect(lines and all(line["pod"] == POD for line in lines), "logs as JSON name their pod", lines[:3])
+        only = [json.loads(line) for line in self.pod("logs", "--json", "--container", f"{POD}-o", POD).stdout.decode().splitlines()]
+        expect(only and all(line["container"] == f"{POD}-one" for line in only), "logs of one container", only[:3])
+
+    def execute(self):
+        for name in ("one", "two"):
+            done = self.pod("exec", "--container", f"{POD}-{name}", POD, "--", "/bin/cat", "/tmp/name")
+            expect(done.stdout.decode().strip() == name, f"exec in container {name}", done)
+        done = self.pod("exec", POD, "--", "/bin/true", check=False)
+        expect(done.returncode != 0 and f"{POD}-one" in done.stderr.decode(), "exec asks which container", done.stderr)
+
+    def stats(self):
+        stats = self.json("stats")
+        containers = {c["container"]: c for c in stats[0]["containers"]}
+        expect(len(containers) == 3 and all(c["known"] for c in containers.values()), "stats of three containers", stats)
+        expect(containers[f"{POD}-one"]["memory"] > 0, "memory of a container", containers)
+        host = {h["process"]: h for h in stats[0]["host"]}
+        expect({"owner", "qemu"} <= set(host), "processes of the host", host)
+        expect(host["qemu"]["resident"] > 32 * 1024 * 1024 > host["owner"]["resident"] > 0,
+               f"memory: QEMU {host['qemu']['resident'] >> 20} MiB, shim {host['owner']['resident'] >> 10} KiB", host)
+
+    def metrics(self):
+        args = [BIN / "sealpod", "metrics", "--run-dir", self.engine.run_dir, "--listen", "127.0.0.1:0"]
+        with tempfile.TemporaryFile() as log, subprocess.Popen(args, stderr=log) as server:
+            try:
+                for _ in range(100):
+                    log.seek(0)
+                    found = re.search(rb"http://\S+/metrics", log.read())
+                    if found:
+                        break
+                    time.sleep(0.1)
+                with urllib.request.urlopen(found[0].decode(), timeout=20) as answer:
+                    kind, text = answer.headers["Content-Type"], answer.read().decode()
+            finally:
+                server.terminate()
+        expect(kind.startswith("text/plain; version=0.0.4"), "metrics' content type", kind)
+        for line in text.splitlines():
+            if not re.fullmatch(r'# (HELP|TYPE) sealpod_\w+ .+|sealpod_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [0-9.]+', line):
+                expect(False, "a line that Prometheus reads", line)
+        names = {line.split("{")[0] for line in text.splitlines() if "{" in line}
+        for name in ("sealpod_pod_info", "sealpod_container_memory_bytes", "sealpod_process_resident_memory_bytes", STARTED):
+            expect(name in names, f"metric {name}", sorted(names))
+        expect(f'sealpod_container_creations_total{{pod="{POD}"}} 3' in text, "creations are counted", text[:500])
+
+    def remove(self):
+        self.pod("rm", POD)
+        expect(self.json("ps") == [], "rm removes the pod")
+        for _ in range(50):
+            left = [line for _, line in self.engine.processes() if "qemu" in line]
+            if not left:
+                break
+            time.sleep(0.2)
+        expect(not left, "its machine is gone", left)
+        kept = list(pathlib.Path(f"{self.engine.base}/state/timelines").glob(f"*-{POD}.json"))
+        print(f"timelines kept: {len(kept)}")
+
+
+def main():
+    need("containerd", "ctr")
+    with Containerd(extra=HANDLER) as engine:
+        test = Test(engine)
+        test.start_pod()
+        for step in (test.look, test.events, test.logs, test.execute, test.stats, test.metrics, test.remove):
+            step()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
