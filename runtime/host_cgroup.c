@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <time.h>
 
+#include <base/clock.h>
 #include <base/file.h>
 #include <sys/stat.h>
 
 enum {
-	/* A process that has ended is in its group until it was waited for. */
-	REMOVE_TRIES = 50,
+	/* Processes that were killed take a while to end; all groups of a pod together wait so
+	 * long. */
+	REMOVE_MS = 5000,
 	REMOVE_PAUSE_MS = 10
 };
 
@@ -141,22 +143,20 @@ static RESULT make_group(struct hierarchy *h, const char *path, size_t *ret_made
 
 /* ---- removing ---- */
 
-static bool remove_dir(const char *path)
+static bool remove_dir(const char *path, uint64_t until)
 {
 	static const struct timespec pause = { .tv_nsec = REMOVE_PAUSE_MS * 1000 * 1000 };
 
-	for (int i = 0; i < REMOVE_TRIES; i++) {
-		if (rmdir(path) == 0 || errno == ENOENT)
-			return true;
-		if (errno != EBUSY)
+	while (rmdir(path) != 0 && errno != ENOENT) {
+		if (errno != EBUSY || clock_monotonic_ms() >= until)
 			return false;
 		(void)nanosleep(&pause, NULL);
 	}
-	return false;
+	return true;
 }
 
 /* The group itself, then parents of at least `made` characters while they are empty. */
-static void remove_group(const char *dir, const char *path, size_t made)
+static void remove_group(const char *dir, const char *path, size_t made, uint64_t until)
 {
 	AUTO(auto_free) char *group = NULL;
 
@@ -166,8 +166,9 @@ static void remove_group(const char *dir, const char *path, size_t made)
 		AUTO(auto_free) char *full = NULL;
 		char *slash;
 
-		if (failed(cgroup_file(dir, group, "", &full)) || !remove_dir(full))
+		if (failed(cgroup_file(dir, group, "", &full)) || !remove_dir(full, until))
 			return;
+		until = 0;
 		slash = strrchr(group, '/');
 		if (!slash)
 			return;
@@ -239,15 +240,17 @@ void host_cgroup_freep(struct host_cgroup **group)
 
 	if (!g)
 		return;
+	uint64_t until = clock_monotonic_ms() + REMOVE_MS;
+
 	if (g->entered)
 		cgroup_leave(g);
 	for (size_t i = 0; i < g->n; i++) {
 		struct hierarchy *h = &g->hierarchies[i];
 
 		if (h->has_pod)
-			remove_group(h->dir, g->pod, h->made_pod);
+			remove_group(h->dir, g->pod, h->made_pod, until);
 		if (h->has_overhead)
-			remove_group(h->dir, g->overhead, h->made_overhead);
+			remove_group(h->dir, g->overhead, h->made_overhead, until);
 		free(h->dir);
 		free(h->home);
 	}
@@ -260,13 +263,14 @@ void host_cgroup_freep(struct host_cgroup **group)
 void host_cgroup_clean(const struct host_cgroup_spec *spec)
 {
 	struct host_cgroup g = { 0 };
+	uint64_t until = clock_monotonic_ms() + REMOVE_MS;
 
 	if (!failed(host_cgroup_path(spec, &g.pod)) &&
 		!failed(str_format(&g.overhead, "sealpod-overhead/%s", spec->id)) &&
 		!failed(find_hierarchies(&g, spec->root ? spec->root : HOST_CGROUP_ROOT))) {
 		for (size_t i = 0; i < g.n; i++) {
-			remove_group(g.hierarchies[i].dir, g.pod, strlen(g.pod));
-			remove_group(g.hierarchies[i].dir, g.overhead, strlen(g.overhead));
+			remove_group(g.hierarchies[i].dir, g.pod, strlen(g.pod), until);
+			remove_group(g.hierarchies[i].dir, g.overhead, strlen(g.overhead), until);
 		}
 	}
 	for (size_t i = 0; i < g.n; i++)

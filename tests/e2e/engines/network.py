@@ -146,7 +146,8 @@ def machines(name):
 
 def test_host(t):
     """QEMU is a user of its own without any capability, in the pod's control group; a killed shim leaves nothing."""
-    name = t.start("exec sleep 1000")
+    pod = Pod(t.host, f"sealpod-nt-{os.getpid()}-4", [bridge(t.host)]).add()
+    name = t.start("exec sleep 1000", pod.path)
     ((pid, status, groups),) = machines(name)
     uid = int(status["Uid"].split()[0])
     expect(uid >= 0x70000000, "user of QEMU", uid)
@@ -163,6 +164,9 @@ def test_host(t):
     expect(not machines(name), f"machine {pid} outlives its shim")
     t.stop(name)
     expect(not groups_named(name), "control groups stay", groups_named(name))
+    left = pod.run("tc", "qdisc").stdout.decode() + pod.run("nft", "list", "tables").stdout.decode()
+    expect("ingress" not in left and "sealpod" not in left, "redirects and rules stay", left)
+    pod.remove()
 
 
 def groups_named(name):

@@ -30,6 +30,22 @@ static void test_argv_none_kvm_with_devices(void **state)
 	assert_argv("none", &c, want, ARRAY_LEN(want));
 }
 
+/* A descriptor that QEMU was handed is no device, though it stands below /dev. */
+static void test_argv_limits_and_handed_files(void **state)
+{
+	static const char *const want[] = { HEAD, MACHINE("tcg", "max"), BOOT, PORTS, "-object",
+		"throttle-group,id=disk-limits,x-bps-total=1000000,x-iops-total=500", "-blockdev",
+		"driver=file,node-name=initdata,filename=/dev/fdset/9,read-only=on", "-device",
+		"virtio-blk-pci,drive=initdata" };
+	struct vm_config c = vm_plain;
+
+	(void)state;
+	c.initdata = "/dev/fdset/9";
+	c.disk_bytes_per_s = 1000000;
+	c.disk_ops_per_s = 500;
+	assert_argv("none", &c, want, ARRAY_LEN(want));
+}
+
 /* The architecture changes the machine and how devices are spelled, nothing else. */
 static void test_argv_none_s390x(void **state)
 {
@@ -218,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_argv_none),
 		cmocka_unit_test(test_argv_none_kvm_with_devices),
+		cmocka_unit_test(test_argv_limits_and_handed_files),
 		cmocka_unit_test(test_argv_none_s390x),
 		cmocka_unit_test(test_arch_without_platform),
 		cmocka_unit_test(test_arch_names),
