@@ -3,8 +3,6 @@
 #include "storage_op.h"
 #include "volumes.h"
 
-#include <errno.h>
-
 #include <base/file.h>
 
 #define LOG_MODULE "storage"
@@ -25,6 +23,7 @@ static const struct storage_driver drivers[] = {
 	{ "mmioblk", STORAGE_HOST, false, storage_attach_block },
 	{ "nvdimm", STORAGE_HOST, false, storage_attach_block },
 	{ "scsi", STORAGE_HOST, false, storage_attach_block },
+	{ "overlayfs", STORAGE_HOST, false, storage_attach_overlay },
 	{ "watchable-bind", STORAGE_HOST, false, storage_attach_bind },
 	{ "bind", STORAGE_HOST, false, storage_attach_bind },
 };
@@ -137,9 +136,9 @@ static void detach(struct agent *a, struct storage *s)
 		(void)close(TAKE_FD(s->fd));
 	if (s->mapping)
 		storage_unmap(a, s->mapping);
-	/* Only what is empty, or was never more than a directory of ours. */
-	if (s->made && rmdir(s->mount_point) != 0 && (!s->mounted || errno == ENOTDIR))
-		err_ignore(dir_remove_tree(s->mount_point));
+	storage_unmake(a, s);
+	if (s->scratch)
+		err_ignore(dir_remove_tree(s->scratch));
 }
 
 static void storage_free(struct storage *s)
@@ -147,6 +146,7 @@ static void storage_free(struct storage *s)
 	strv_done(&s->users);
 	free(s->mount_point);
 	free(s->mapping);
+	free(s->scratch);
 	free(s->volume);
 	free(s);
 }

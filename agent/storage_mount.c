@@ -1,4 +1,3 @@
-#include "paths.h"
 #include "storage_op.h"
 
 #include <fcntl.h>
@@ -11,59 +10,6 @@ enum {
 	LOCAL_MODE = 0777,
 	HUGE_PAGES_MAX = 1024 * 1024
 };
-
-#define KATA_DIR "kata-containers"
-
-/* "/run/kata-containers/" and what of `path` is below it; NULL: it is not. */
-static const char *below_kata_dir(const struct agent *a, const char *path)
-{
-	size_t n = strlen(a->set.run_dir);
-
-	if (!str_starts(path, a->set.run_dir) || !str_starts(path + n, "/" KATA_DIR "/"))
-		return NULL;
-	return path + n + strlen("/" KATA_DIR "/");
-}
-
-static RESULT point_closed(const struct agent *a, struct storage *s, int *ret_fd)
-{
-	const char *rest = below_kata_dir(a, s->mount_point);
-	AUTO(auto_free) char *root = NULL;
-	AUTO(auto_close) int root_fd = -1;
-
-	if (!rest)
-		return err_deny(ERR_DENIED, "manifest.storages", "mount_point",
-			"below /run/" KATA_DIR, s->mount_point);
-	TRY(path_join(a->set.run_dir, KATA_DIR, &root));
-	TRY(dir_make(root, 0755));
-	root_fd = open(root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (root_fd < 0)
-		return err_new(ERR_SYS, "%s", root);
-	return path_make_dirs(root_fd, rest, 0755, PATH_NO_LINKS, &s->made, ret_fd);
-}
-
-static RESULT point_open(struct storage *s, int *ret_fd)
-{
-	bool there = file_exists(s->mount_point);
-	int fd;
-
-	if (!there)
-		TRY(dir_make(s->mount_point, 0755));
-	fd = open(s->mount_point, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return err_new(ERR_SYS, "%s", s->mount_point);
-	s->made = !there;
-	*ret_fd = fd;
-	return OK;
-}
-
-RESULT storage_point(const struct agent *a, struct storage *s, int *ret_fd)
-{
-	bool made = s->made;
-	struct err e = a->open_world ? point_open(s, ret_fd) : point_closed(a, s, ret_fd);
-
-	s->made |= made;
-	return e;
-}
 
 RESULT storage_mount(const struct agent *a, struct storage *s, const struct storage_mount *m)
 {
@@ -190,22 +136,6 @@ RESULT storage_attach_local(struct storage_op *op, const Agent__Storage *q, stru
 	if (chmod(path, o.has_mode ? o.mode : LOCAL_MODE) != 0)
 		return err_new(ERR_SYS, "mode");
 	return give_to_group(s, &o);
-}
-
-RESULT storage_make_file(const struct agent *a, struct storage *s)
-{
-	AUTO(auto_free) char *parent = NULL;
-
-	if (!a->open_world)
-		return err_deny(ERR_DENIED, "manifest.storages", "mount_point", "a file system",
-			s->mount_point);
-	if (file_exists(s->mount_point))
-		return OK;
-	TRY(str_dup(s->mount_point, &parent));
-	*strrchr(parent, '/') = '\0';
-	TRY(dir_make(parent[0] ? parent : "/", 0755));
-	s->made = true;
-	return file_write_atomic(s->mount_point, BYTES_NONE, 0644);
 }
 
 RESULT storage_attach_bind(struct storage_op *op, const Agent__Storage *q, struct storage *s)

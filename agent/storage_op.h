@@ -15,6 +15,8 @@ struct storage {
 	int fd;		   /* O_PATH of the root; -1: not made yet */
 	bool mounted;
 	bool made;	 /* its directory was made for it */
+	bool is_file;	 /* its mount point is a file */
+	char *scratch;	 /* directory to be removed with it; NULL: none */
 	char *mapping;	 /* of the device mapper, to be removed after the unmount; NULL: none */
 	bool size_fixed; /* by the manifest */
 	char *volume;	 /* claimed as; NULL: not yet */
@@ -47,8 +49,8 @@ struct storage_driver {
 /* The step that set op->waiting has ended. */
 void storage_step_done(struct storage_op *op, struct err e);
 
-/* Makes the mount point; its descriptor (O_PATH). With a manifest every step of the path must be a
- * directory below <run_dir>/kata-containers, none a symbolic link. */
+/* Makes the mount point, below <run_dir>/kata-containers; its descriptor (O_PATH). With a manifest
+ * no step of the path may be a symbolic link. */
 RESULT storage_point(const struct agent *a, struct storage *s, int *ret_fd);
 /* Mounts there and takes the root's descriptor. */
 struct storage_mount {
@@ -61,6 +63,8 @@ RESULT effect_unmount(const char *target);
 RESULT storage_mount(const struct agent *a, struct storage *s, const struct storage_mount *m);
 /* An empty file as mount point, because such is what will be mounted; only in the open world. */
 RESULT storage_make_file(const struct agent *a, struct storage *s);
+/* Removes what was made of it. */
+void storage_unmake(const struct agent *a, const struct storage *s);
 /* FSGroup of the request: owner group and modes below the root. */
 RESULT storage_set_group(const struct storage *s, const Agent__FSGroup *g, bool read_only);
 
@@ -72,3 +76,4 @@ RESULT storage_attach_ephemeral(struct storage_op *op, const Agent__Storage *q, 
 RESULT storage_attach_block(struct storage_op *op, const Agent__Storage *q, struct storage *s);
 RESULT storage_attach_local(struct storage_op *op, const Agent__Storage *q, struct storage *s);
 RESULT storage_attach_bind(struct storage_op *op, const Agent__Storage *q, struct storage *s);
+RESULT storage_attach_overlay(struct storage_op *op, const Agent__Storage *q, struct storage *s);

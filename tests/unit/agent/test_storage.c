@@ -258,6 +258,37 @@ static void test_refused(void **state)
 	assert_false(file_exists(in_run("sandbox/x")));
 }
 
+/* Writes go beside the lower directory, and are gone with the storage. */
+static void test_overlay(void **state)
+{
+	(void)state;
+	Agent__Storage s = storage_of("overlayfs", "overlay", in_run("c/rootfs"));
+	char lower[600], option[700], create[700], file[600];
+
+	need_mounts(true);
+	(void)snprintf(lower, sizeof(lower), "%s", in_run("lower"));
+	(void)snprintf(option, sizeof(option), "lowerdir=%s", lower);
+	(void)snprintf(create, sizeof(create),
+		"io.katacontainers.volume.overlayfs.create_directory=%s", lower);
+	s.options = LIST(text("io.katacontainers.fs-opt.overlay-rw"), option);
+	s.n_options = 2;
+	s.driver_options = LIST(create);
+	s.n_driver_options = 1;
+	assert_ok(add(&s));
+	assert_true(is_mounted(in_run("c/rootfs")));
+	(void)snprintf(file, sizeof(file), "%s/new", in_run("c/rootfs"));
+	assert_ok(file_write_atomic(file, bytes_str("x"), 0644));
+	assert_false(file_exists(in_run("lower/new")));
+	storage_sandbox_remove(&a);
+	assert_false(file_exists(in_run("c/rootfs")));
+	s.driver_options =
+		LIST(text("io.katacontainers.volume.overlayfs.create_directory=/etc/sealpod-test"));
+	assert_err(add(&s), ERR_DENIED);
+	assert_false(file_exists("/etc/sealpod-test"));
+	a.open_world = false;
+	assert_err(add(&s), ERR_DENIED);
+}
+
 /* With a manifest the mount point stays where volumes are, whatever links are on the way. */
 static void test_links(void **state)
 {
@@ -483,6 +514,7 @@ int main(void)
 		cmocka_unit_test(test_ephemeral),
 		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_overlay),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_volumes),
