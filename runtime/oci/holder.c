@@ -1,5 +1,6 @@
 #include "holder.h"
 
+#include "holder_root.h"
 #include "relay.h"
 #include "state.h"
 
@@ -156,27 +157,27 @@ static void ended(void *arg, struct err e, struct bytes payload)
 
 /* ---- from SIGUSR1 on ---- */
 
-static RESULT connect_shim(struct holder *h)
+static RESULT connect_shim(struct holder *h, struct oci_state *s)
 {
-	AUTO(oci_state_done) struct oci_state s = { 0 };
 	AUTO(buf_done) struct buf state = BUF_INIT(OCI_STATE_MAX);
 	AUTO(auto_free) char *path = NULL;
 	int fd = -1;
 
 	TRY(path_join(h->state_dir, POD_STATE, &path));
 	TRY(file_read(path, &state));
-	TRY(oci_state_parse(buf_bytes(&state), &s));
-	TRY(transport_connect(s.address, 0, &fd));
+	TRY(oci_state_parse(buf_bytes(&state), s));
+	TRY(transport_connect(s->address, 0, &fd));
 	return ttrpc_client_new(h->loop, fd, &h->client);
 }
 
 static RESULT go(struct holder *h)
 {
 	Task__WaitRequest q = TASK__WAIT_REQUEST__INIT;
+	AUTO(oci_state_done) struct oci_state s = { 0 };
 	struct holder_streams paths;
 	AUTO(auto_free) char *fifo = NULL;
 
-	TRY(connect_shim(h));
+	TRY(connect_shim(h, &s));
 	q.id = text(h->id);
 	q.exec_id = text(h->exec_id);
 	TRY(send(h, "Wait", &q.base, ended));
@@ -186,7 +187,9 @@ static RESULT go(struct holder *h)
 		TRY(relay_in_start(&h->in, h->loop, STDIN_FILENO, fifo));
 	if (h->terminal)
 		resize(h);
-	return OK;
+	/* Of what comes after this, nothing needs a path; a further process only removes its own.
+	 */
+	return h->exec_id[0] ? OK : holder_enter_root(h->state_dir, &s);
 }
 
 static void on_go(void *arg, int signo)

@@ -2,6 +2,7 @@
 #include "life.h"
 
 #include "holder.h"
+#include "holder_root.h"
 #include "hooks.h"
 #include "oci.h"
 
@@ -167,13 +168,16 @@ static RESULT boot_now(struct oci_container *c)
 
 	if (!failed(e))
 		e = oci_container_save(c);
+	if (!failed(e)) {
+		pod_process_kill(&c->s.holder, SIGUSR1);
+		e = holder_wait_root((pid_t)c->s.holder.pid);
+	}
 	if (failed(e)) {
 		err_save(e, &why);
 		/* The engine sees the container end; `delete` removes the rest. */
 		pod_process_kill(&c->s.holder, SIGKILL);
 		return err_restore(&why);
 	}
-	pod_process_kill(&c->s.holder, SIGUSR1);
 	return OK;
 }
 

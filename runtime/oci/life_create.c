@@ -1,6 +1,7 @@
 /* create: directory, holder, hooks, shim. */
 #include "console.h"
 #include "holder.h"
+#include "holder_root.h"
 #include "hooks.h"
 #include "life.h"
 #include "oci.h"
@@ -205,6 +206,7 @@ static RESULT build(struct creation *k)
 	if (!s->deferred) {
 		TRY(life_boot(&k->c));
 		TRY(holder_go(&k->holder));
+		TRY(holder_wait_root(k->holder.pid));
 	}
 	TRY(oci_state_set(&s->stage, "created"));
 	return oci_container_save(&k->c);

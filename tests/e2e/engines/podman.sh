@@ -75,6 +75,9 @@ part_live() {
 	one exec -d live sleep 77
 	sleep 1
 	check 'exec: detached' '1' "$(pod exec live sh -c 'ps | grep -c "[s]leep 77"')"
+	echo copied >"$dir/file"
+	one cp "$dir/file" live:/tmp/copy
+	check 'copied into the running container, not into the host' 'copied no' "$(pod exec live cat /tmp/copy) $([ -e /tmp/copy ] && echo yes || echo no)"
 	one pause live
 	check 'paused' 'paused' "$(pod inspect --format '{{.State.Status}}' live)"
 	one unpause live

@@ -71,6 +71,9 @@ oci state one | grep -q '"annotations":{"a":"b"}' || die 'annotations'
 refused 'exists already' create --bundle "$dir/life" one
 oci start one
 await running one
+[ "$(stat -c %d:%i "/proc/$(pid_of one)/root/bin")" = "$(stat -c %d:%i "$dir/rootfs/bin")" ] || die 'root of the holder'
+[ ! -e "/proc/$(pid_of one)/root$dir" ] || die "the holder shows the host's files"
+ok "who enters the holder is in the container's root"
 refused 'it is running, not created' start one
 refused 'it is running; stop it first' delete one
 for _ in $(seq 40); do [ -s "$dir/life.err" ] && break; sleep 0.05; done
