@@ -125,6 +125,8 @@ static void end(struct sandbox *s)
 	s->stopping = true;
 	loop_remove(s->ticks);
 	s->ticks = NULL;
+	loop_remove(s->oom_pause);
+	s->oom_pause = NULL;
 	ttrpc_proxy_freep(&s->proxy);
 	agent_client_freep(&s->agent); /* answers every call with ERR_PEER */
 	machine_done(&s->machine);

@@ -44,10 +44,13 @@ RESULT sandbox_disk_get(
 	struct sandbox_disk *d;
 
 	for (d = s->disks; d; d = d->next) {
-		if (str_equal(d->path, path)) {
-			*ret_disk = d;
-			return OK;
-		}
+		if (!str_equal(d->path, path))
+			continue;
+		if (d->read_only && !read_only)
+			return err_new(
+				ERR_STATE, "disk %s: the pod has it read-only already", path);
+		*ret_disk = d;
+		return OK;
 	}
 	if (s->n_disks == SANDBOX_DISKS_MAX)
 		return err_new(ERR_LIMIT, "disk %s: a pod has at most %d", path, SANDBOX_DISKS_MAX);

@@ -78,6 +78,7 @@ struct sandbox {
 
 	const char *stage; /* a constant string */
 	struct run_progress progress;
+	struct loop_source *oom_pause;
 	struct timeline_record record;
 	unsigned placeholders; /* that start before the pod's first container */
 	uint64_t began, heard; /* monotonic ms */

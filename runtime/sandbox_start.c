@@ -17,6 +17,7 @@ enum {
 	TICK_MS = 500,
 	DEATH_NEWS_MS = 1000,
 	SHORT_MS = 60 * 1000,
+	OOM_PAUSE_MS = 50,
 	RESOLV_MAX = 64 * 1024,
 	RESOLV_LINES_MAX = 64,
 	HOSTNAME_MAX = 64
@@ -53,6 +54,8 @@ void sandbox_stage(struct sandbox *s, const char *stage)
 /* A stage is told when it has ended: what is under way is the one after it. */
 static void on_stage(struct sandbox *s, const struct guest_event *e)
 {
+	if (s->initdata.n == 0)
+		return; /* nothing is proven to anybody */
 	for (int i = TIMELINE_AGENT; i + 1 < TIMELINE_COUNT && !s->running; i++) {
 		if (str_equal(e->stage, timeline_name((enum timeline_stage)i)))
 			sandbox_stage(s, timeline_name((enum timeline_stage)(i + 1)));
@@ -416,8 +419,9 @@ static RESULT create_sandbox(struct sandbox *s)
 
 /* ---- out of memory ---- */
 
-static void ask_oom(struct sandbox *s);
+static void ask_oom(void *arg);
 
+/* A guest that never stops telling is heard a few times a second. */
 static void on_oom(void *arg, struct err e, struct bytes payload)
 {
 	struct sandbox *s = arg;
@@ -427,17 +431,21 @@ static void on_oom(void *arg, struct err e, struct bytes payload)
 		return; /* an agent that does not know it, or the end, which others tell */
 	if (s->c.oom)
 		s->c.oom(s->c.arg, event->container_id);
-	ask_oom(s);
+	loop_remove(s->oom_pause);
+	s->oom_pause = NULL;
+	err_ignore(loop_add_timer(s->c.loop, OOM_PAUSE_MS, 0, ask_oom, s, &s->oom_pause));
 }
 
-static void ask_oom(struct sandbox *s)
+static void ask_oom(void *arg)
 {
 	Agent__GetOOMEventRequest r = AGENT__GET_OOMEVENT_REQUEST__INIT;
 	const struct agent_call c = {
 		.service = AGENT_SERVICE, .method = "GetOOMEvent", .request = &r.base
 	};
+	struct sandbox *s = arg;
 
-	err_ignore(agent_call_start(s->agent, &c, on_oom, s)); /* no news, then */
+	if (s->agent && !s->stopping)
+		err_ignore(agent_call_start(s->agent, &c, on_oom, s)); /* no news, then */
 }
 
 RESULT sandbox_set_up(struct sandbox *s)

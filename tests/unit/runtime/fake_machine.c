@@ -184,11 +184,17 @@ static void empty(void *arg, struct ttrpc_call *call, struct bytes payload)
 	ttrpc_answer(call, BYTES_NONE);
 }
 
-static void never(void *arg, struct ttrpc_call *call, struct bytes payload)
+/* As soon as it is asked, when it misbehaves; else never. */
+static void oom_event(void *arg, struct ttrpc_call *call, struct bytes payload)
 {
-	(void)arg;
-	(void)call;
+	static char id[] = "c1";
+	Agent__OOMEvent e = AGENT__OOMEVENT__INIT;
+	struct fake *f = arg;
+
 	(void)payload;
+	e.container_id = id;
+	if (str_equal(f->mode, "oom"))
+		answer(call, &e.base);
 }
 
 static void diagnostics(void *arg, struct ttrpc_call *call, struct bytes payload)
@@ -292,7 +298,7 @@ static const struct ttrpc_method methods[] = {
 	AGENT("TtyWinResize", empty),
 	AGENT("WaitProcess", wait_process),
 	AGENT("SignalProcess", signal_process),
-	AGENT("GetOOMEvent", never),
+	AGENT("GetOOMEvent", oom_event),
 	AGENT("GetDiagnosticData", diagnostics),
 	AGENT("DestroySandbox", destroy_sandbox),
 };

@@ -26,7 +26,7 @@ struct pod_under_test {
 	struct loop *loop;
 	struct runtime_config runtime;
 	struct sandbox *sandbox;
-	int answered, died, status;
+	int answered, died, ooms, status;
 	bool exited;
 	struct err_saved last, death;
 };
@@ -62,6 +62,8 @@ static void on_exit_of(void *arg, struct err e, int status)
 	err_save(e, &t->last);
 }
 
+static void on_oom(void *arg, const char *container_id);
+
 static RESULT make(const char *mode, struct pod_under_test *t)
 {
 	static char annotation[] = "cc_init_data";
@@ -88,6 +90,7 @@ static RESULT make(const char *mode, struct pod_under_test *t)
 		.id = "Pod_1.x",
 		.bundle = bundle,
 		.died = on_died,
+		.oom = on_oom,
 		.arg = t };
 	return sandbox_new(&c, &t->sandbox);
 }
@@ -396,6 +399,29 @@ static void test_flood(void **state)
 	assert_nothing_left();
 }
 
+static void on_oom(void *arg, const char *container_id)
+{
+	struct pod_under_test *t = arg;
+
+	assert_string_equal(container_id, "c1");
+	t->ooms++;
+}
+
+/* A guest that says it without end is heard, but not without end. */
+static void test_oom_flood(void **state)
+{
+	AUTO(pod_under_test_done) struct pod_under_test t;
+	uint64_t begin;
+
+	(void)state;
+	assert_ok(make("oom", &t));
+	assert_ok(sandbox_start(t.sandbox));
+	settle(&t, &t.ooms, 1);
+	begin = clock_monotonic_ms();
+	settle(&t, &t.ooms, 5);
+	assert_true(clock_monotonic_ms() - begin >= 150);
+}
+
 static void on_abort(void *arg)
 {
 	struct pod_under_test *t = arg;
@@ -624,6 +650,7 @@ int main(void)
 		cmocka_unit_test(test_death_while_waiting),
 		cmocka_unit_test(test_stop_answers),
 		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_oom_flood),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_killed_owner),
 		cmocka_unit_test(test_clean_ends_owner),
