@@ -215,5 +215,9 @@ struct crun_call {
 	void *arg;
 };
 RESULT crun_start(const struct crun_call *c);
+/* Starts a created container without a program; false when that has to be crun's work. */
+bool crun_release(const struct agent *a, const char *id);
+/* Deletes a container that has ended without a program; false when that has to be crun's work. */
+bool crun_forget(const struct container *c);
 /* The failure that crun wrote to its log. */
 struct err crun_error(const char *dir, const char *command, int status);

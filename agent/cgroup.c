@@ -1,9 +1,16 @@
 #include "cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 
 #include <base/file.h>
 #include <sys/stat.h>
+
+enum {
+	REMOVE_TRIES = 50,
+	REMOVE_STEP_US = 10 * 1000
+};
 
 RESULT cgroup_path(const struct container *c, const char *name, char **ret_path)
 {
@@ -87,8 +94,25 @@ void cgroup_remove(const struct container *c)
 		(void)rmdir(dir);
 }
 
+static bool remove_children(const char *dir)
+{
+	AUTO(auto_closedir) DIR *d = opendir(dir);
+	const struct dirent *e;
+	bool gone = true;
+
+	/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while (d && (e = readdir(d)) != NULL)
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			gone = unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) == 0 && gone;
+	return gone;
+}
+
+/* Killed processes leave their cgroup a moment after whoever killed them has gone on. */
 void cgroup_remove_all(const struct agent *a)
 {
-	if (is_own(a))
-		(void)rmdir(a->set.cgroup_dir);
+	if (!is_own(a))
+		return;
+	for (int i = 0; i < REMOVE_TRIES && !remove_children(a->set.cgroup_dir); i++)
+		(void)usleep(REMOVE_STEP_US);
+	(void)rmdir(a->set.cgroup_dir);
 }

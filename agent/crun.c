@@ -1,7 +1,12 @@
+#include "cgroup.h"
 #include "requests.h"
+
+#include <errno.h>
+#include <fcntl.h>
 
 #include <base/clock.h>
 #include <base/file.h>
+#include <sys/stat.h>
 
 enum {
 	CRUN_ARGS = 24,
@@ -69,6 +74,44 @@ RESULT crun_start(const struct crun_call *c)
 	spec.stderr_fd = c->stdio ? c->stdio->err : -1;
 	spec.new_session = true;
 	return c->agent->effects->run(c->agent, &spec, c->fn, c->arg);
+}
+
+/*
+ * What `crun start` does when there are no poststart hooks, without starting a program for it: the
+ * container's first process waits for a byte from a FIFO of crun's state directory. Whatever is
+ * otherwise than expected (nobody waits there yet, another crun) is left to crun.
+ */
+bool crun_release(const struct agent *a, const char *id)
+{
+	AUTO(auto_free) char *path = NULL;
+	AUTO(auto_close) int fd = -1;
+	struct stat st;
+
+	if (failed(str_format(&path, "%s/sealpod/crun/%s/exec.fifo", a->set.run_dir, id)))
+		return false;
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode))
+		return false;
+	/* Afterwards crun takes the container for started. */
+	return unlink(path) == 0 && write(fd, "", 1) == 1;
+}
+
+/*
+ * What `crun delete` does for a container whose processes have all ended: its cgroup and its state
+ * go. A cgroup that still has processes or children of its own is crun's work.
+ */
+bool crun_forget(const struct container *c)
+{
+	const struct agent *a = c->agent;
+	AUTO(auto_free) char *cgroup = NULL;
+	AUTO(auto_free) char *state = NULL;
+
+	if (failed(cgroup_path(c, "", &cgroup)) ||
+		failed(str_format(&state, "%s/sealpod/crun/%s", a->set.run_dir, c->id)))
+		return false;
+	if (rmdir(cgroup) != 0 && errno != ENOENT)
+		return false;
+	return !failed(dir_remove_tree(state));
 }
 
 /* The last line is the one that made it fail. */

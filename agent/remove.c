@@ -107,6 +107,16 @@ static RESULT begin(struct container *c, struct ttrpc_call *call, uint32_t timeo
 	return e;
 }
 
+/* With PID 1 of its namespace everything else has ended. */
+static bool has_ended(const struct container *c)
+{
+	const struct task *first = c->tasks;
+
+	while (first && first->next)
+		first = first->next;
+	return first && first->exited && !c->shares_pids;
+}
+
 static RESULT remove_asked(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 {
 	AUTO(pb_free_any) Agent__RemoveContainerRequest *q = NULL;
@@ -117,7 +127,7 @@ static RESULT remove_asked(struct agent *a, struct ttrpc_call *call, struct byte
 	if (c->op || c->n_execs > 0 || c->state == CONTAINER_CREATING ||
 		c->state == CONTAINER_REMOVING)
 		return err_new(ERR_STATE, "container %s is busy", c->id);
-	if (!c->sandbox)
+	if (!c->sandbox && !(has_ended(c) && crun_forget(c)))
 		return begin(c, call, q->timeout);
 	container_free(c);
 	reply_empty(call);
