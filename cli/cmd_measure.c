@@ -21,7 +21,11 @@
 #define INITRD	 FILE_ROW("initrd", initrd, "its initrd")
 #define APPEND	 ROW("append", append, CLI_STRING, .value = "TEXT", .help = "its command line")
 #define INITDATA FILE_ROW("initdata", initdata, "initdata: also print the register that holds it")
-#define POD	 FILE_ROW("pod", pod, "Kubernetes pod (YAML): its processors, memory and initdata")
+#define POD                                                                                        \
+	FILE_ROW("pod", pod, "Kubernetes pod (YAML): its processors, memory and initdata"),        \
+		FILE_ROW("config", config, "sizes of pods as this configuration has them"),        \
+		ROW("handler", handler, CLI_STRING, .value = "NAME",                               \
+			.help = "its handler (the built-in one of the platform)")
 #define EXPLAIN                                                                                    \
 	ROW("explain", explain, CLI_FLAG,                                                          \
 		.help = "print every input and every step of the measurement")

@@ -84,7 +84,7 @@ struct measure_options {
 	const char *firmware, *firmware_version, *kernel, *initrd, *append, *initdata;
 	const char *vmm, *cpu_model, *cpu_signature, *guest_features, *svsm, *order, *bank;
 	const char *firmware_digest, *machine, *kernel_header, *event_log, *acpi, *match;
-	const char *pod;
+	const char *pod, *config, *handler;
 	const char *initdata_text; /* of a pod's annotation, unless there is a file */
 	uint64_t vcpus, memory, vars_size;
 	bool explain, debug;

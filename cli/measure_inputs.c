@@ -5,6 +5,7 @@
 
 #include <base/file.h>
 #include <measured-boot/initdata.h>
+#include <runtime/config.h>
 #include <runtime/pod_size.h>
 #include <tee/tee.h>
 
@@ -81,18 +82,42 @@ void measure_pod_done(struct measure_pod *p)
 	json_freep(&p->documents);
 }
 
+/* As the handler that runs the pod sizes it; only when it is asked for, so that what is measured
+ * does not depend on the machine that computes it. */
+static RESULT read_sizing(
+	const struct measure_doc *d, const struct measure_options *o, struct pod_sizing *ret)
+{
+	AUTO(runtime_config_done) struct runtime_config c = { 0 };
+	AUTO(auto_free) char *usual = NULL;
+
+	TRY(str_format(&usual, RUNTIME_HANDLER "-%s",
+		str_equal(d->platform, "sev-es") ? "sev" : d->platform));
+	TRY(runtime_config_read(o->config, o->handler ? o->handler : usual, &c));
+	*ret = (struct pod_sizing){
+		.vcpus = c.vcpus,
+		.memory_mib = c.memory_mib,
+		.overhead_vcpus_milli = c.overhead_vcpus_milli,
+		.overhead_memory_mib = c.overhead_memory_mib,
+	};
+	return OK;
+}
+
 RESULT measure_pod_apply(struct measure_doc *d, struct measure_options *o, struct measure_pod *p)
 {
 	AUTO(buf_done) struct buf yaml = BUF_INIT(POD_YAML_MAX);
+	struct pod_sizing sizing;
 	struct pod_size size = { 0 };
+	bool configured = o->config || o->handler;
 
 	if (!o->pod)
-		return OK;
+		return configured ? err_new(ERR_USAGE, "--config and --handler go with --pod") : OK;
+	if (configured)
+		TRY(read_sizing(d, o, &sizing));
 	TRY(file_read(o->pod, &yaml));
 	TRY(measure_add_file(d, "pod", o->pod, buf_bytes(&yaml)));
 	struct err e = pod_yaml_parse(buf_bytes(&yaml), &p->documents);
 	if (!failed(e))
-		e = pod_size_of(p->documents, &size);
+		e = pod_size_of(p->documents, configured ? &sizing : NULL, &size);
 	if (failed(e))
 		return err_add(e, "%s", o->pod);
 	o->vcpus = o->vcpus ? o->vcpus : size.vcpus;

@@ -1,5 +1,7 @@
 #include "runtime/pod_size.h"
 
+#include "runtime/vm.h"
+
 enum {
 	MILLI = 1000,
 	DIGITS_MAX = 15
@@ -110,7 +112,7 @@ static RESULT add(struct limits *sum, const struct limits *l)
 	return add_to(&sum->memory, l->memory);
 }
 
-static void raise(struct limits *to, const struct limits *l)
+static void raise_to(struct limits *to, const struct limits *l)
 {
 	to->cpu = l->cpu > to->cpu ? l->cpu : to->cpu;
 	to->memory = l->memory > to->memory ? l->memory : to->memory;
@@ -152,9 +154,9 @@ static RESULT add_init(const struct json *containers, struct limits *sum)
 		} else {
 			TRY(add(&own, &sidecars));
 		}
-		raise(&most, &own);
+		raise_to(&most, &own);
 	}
-	raise(sum, &most);
+	raise_to(sum, &most);
 	return OK;
 }
 
@@ -203,15 +205,19 @@ static uint64_t whole(uint64_t v, uint64_t unit)
 
 /* Kubelet hands down whole bytes and a quota of the processors; Kata takes whole processors and an
  * even number of MiB, then adds what the guest itself needs. */
-static void apply_limits(const struct limits *l, struct pod_size *s)
+static void apply_limits(
+	const struct limits *l, const struct pod_sizing *sizing, struct pod_size *s)
 {
 	uint64_t requested = whole(l->cpu, MILLI) * MILLI;
 	uint64_t memory = whole(l->memory, MILLI) / mib;
 
 	if (l->cpu == 0 && l->memory == 0)
 		return;
-	s->vcpus = whole(POD_OVERHEAD_VCPUS_MILLI + requested, MILLI);
-	s->memory_mib = POD_OVERHEAD_MEMORY_MIB + memory + memory % 2;
+	s->vcpus = whole(sizing->overhead_vcpus_milli + requested, MILLI);
+	s->vcpus = s->vcpus ? s->vcpus : 1;
+	/* A limit of the processors alone says nothing of memory. */
+	if (memory > 0)
+		s->memory_mib = sizing->overhead_memory_mib + memory + memory % 2;
 }
 
 static bool has_containers(const struct json *pod)
@@ -248,17 +254,27 @@ static RESULT find_pod(const struct json *documents, const struct json **ret)
 	return OK;
 }
 
-RESULT pod_size_of(const struct json *documents, struct pod_size *ret_size)
+RESULT pod_size_of(
+	const struct json *documents, const struct pod_sizing *sizing, struct pod_size *ret_size)
 {
+	static const struct pod_sizing usual = {
+		.vcpus = POD_DEFAULT_VCPUS,
+		.memory_mib = POD_DEFAULT_MEMORY_MIB,
+		.overhead_vcpus_milli = POD_OVERHEAD_VCPUS_MILLI,
+		.overhead_memory_mib = POD_OVERHEAD_MEMORY_MIB,
+	};
+	const struct pod_sizing *z = sizing ? sizing : &usual;
 	const struct json *pod = NULL;
-	struct pod_size s = { .vcpus = POD_DEFAULT_VCPUS, .memory_mib = POD_DEFAULT_MEMORY_MIB };
+	struct pod_size s = { .vcpus = z->vcpus, .memory_mib = z->memory_mib };
 	struct limits l = { 0 };
 
 	TRY(find_pod(documents, &pod));
 	TRY(default_of(pod, "default_vcpus", &s.vcpus));
 	TRY(default_of(pod, "default_memory", &s.memory_mib));
 	TRY(pod_limits(json_get(pod, "spec"), &l));
-	apply_limits(&l, &s);
+	apply_limits(&l, z, &s);
+	if (s.memory_mib < VM_MEMORY_MIB_MIN)
+		s.memory_mib = VM_MEMORY_MIB_MIN;
 	s.initdata = json_string(annotation(pod, "cc_init_data"));
 	*ret_size = s;
 	return OK;

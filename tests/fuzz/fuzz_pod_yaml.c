@@ -12,6 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (failed(pod_yaml_parse(bytes_of(data, size), &documents)))
 		return 0;
-	err_ignore(pod_size_of(documents, &s));
+	err_ignore(pod_size_of(documents, NULL, &s));
 	return 0;
 }

@@ -30,12 +30,20 @@ RESULT pod_yaml_parse(struct bytes text, struct json **ret_documents);
 /* A quantity ("500m", "1.5Gi", "2e3") in thousandths, rounded up. ERR_FORMAT names `what`. */
 RESULT pod_quantity(const char *text, const char *what, uint64_t *ret_milli);
 
+/* What a handler's configuration says of sizes. */
+struct pod_sizing {
+	uint64_t vcpus, memory_mib; /* without limits */
+	uint64_t overhead_vcpus_milli, overhead_memory_mib;
+};
+
 struct pod_size {
 	uint64_t vcpus, memory_mib;
 	const char *initdata; /* text of the annotation cc_init_data; NULL: none. Of the tree. */
 };
 /*
- * The only pod among the documents: a Pod, or what a Deployment, Job, CronJob and so on make.
+ * As sandboxes are sized (runtime/sandbox_size.c); `sizing` NULL: the defaults above. The only pod
+ * among the documents: a Pod, or what a Deployment, Job, CronJob and so on make.
  * ERR_NOT_FOUND: there is none; ERR_USAGE: there are several; ERR_FORMAT, ERR_LIMIT: its members.
  */
-RESULT pod_size_of(const struct json *documents, struct pod_size *ret_size);
+RESULT pod_size_of(
+	const struct json *documents, const struct pod_sizing *sizing, struct pod_size *ret_size);

@@ -2,6 +2,7 @@
 #include "util.h"
 
 #include <runtime/pod_size.h>
+#include <runtime/vm.h>
 
 static void test_quantities(void **state)
 {
@@ -48,7 +49,7 @@ static RESULT size_of(const char *yaml, struct pod_size *ret)
 
 	if (failed(e))
 		return e;
-	e = pod_size_of(documents, ret);
+	e = pod_size_of(documents, NULL, ret);
 	ret->initdata = NULL; /* of the tree */
 	return e;
 }
@@ -69,7 +70,7 @@ static void test_sizes(void **state)
 		{ POD(" containers: [" LIMITS("1", "512Mi") "]"), 2, 640 },
 		{ POD(" containers: [" LIMITS("500m", "511Mi") "]"), 2, 640 },
 		{ POD(" containers: [" LIMITS("1500m", "1Gi") "]"), 3, 1152 },
-		{ POD(" containers: [{resources: {limits: {cpu: 2}}}]"), 3, 128 },
+		{ POD(" containers: [{resources: {limits: {cpu: 2}}}]"), 3, 2048 },
 		{ POD(" containers: [{resources: {limits: {memory: 300M}}}]"), 1, 128 + 286 },
 		{ POD(" containers: [" LIMITS("1", "1Gi") ", " LIMITS("1", "1Gi") "]"), 3, 2176 },
 		/* What initialises alone counts if it is more; sidecars stay. */
@@ -93,8 +94,9 @@ static void test_sizes(void **state)
 			4, 4096 },
 		{ "kind: ConfigMap\ndata: {}\n---\nkind: CronJob\nspec:\n jobTemplate:\n  spec:\n"
 		  "   template:\n    spec:\n     containers: [" LIMITS("1", "2Mi") "]\n---\n",
-			2, 130 },
-		{ "{\"spec\": {\"containers\": [" LIMITS("\"1\"", "\"2Mi\"") "]}}", 2, 130 },
+			2, VM_MEMORY_MIB_MIN },
+		{ "{\"spec\": {\"containers\": [" LIMITS("\"1\"", "\"2Mi\"") "]}}", 2,
+			VM_MEMORY_MIB_MIN },
 	};
 	struct pod_size s = { 0 };
 
@@ -104,6 +106,31 @@ static void test_sizes(void **state)
 		assert_int_equal(s.vcpus, rows[i].vcpus);
 		assert_int_equal(s.memory_mib, rows[i].memory_mib);
 	}
+}
+
+/* As a handler's configuration has it. */
+static void test_sizing(void **state)
+{
+	static const struct pod_sizing sizing = {
+		.vcpus = 2,
+		.memory_mib = 4096,
+		.overhead_vcpus_milli = 0,
+		.overhead_memory_mib = 64,
+	};
+	AUTO(json_freep) struct json *none = NULL;
+	AUTO(json_freep) struct json *limited = NULL;
+	struct pod_size s = { 0 };
+
+	(void)state;
+	assert_ok(pod_yaml_parse(bytes_str(POD(" containers: [{name: a}]")), &none));
+	assert_ok(pod_size_of(none, &sizing, &s));
+	assert_int_equal(s.vcpus, 2);
+	assert_int_equal(s.memory_mib, 4096);
+	assert_ok(pod_yaml_parse(
+		bytes_str(POD(" containers: [" LIMITS("1", "512Mi") "]")), &limited));
+	assert_ok(pod_size_of(limited, &sizing, &s));
+	assert_int_equal(s.vcpus, 1);
+	assert_int_equal(s.memory_mib, 576);
 }
 
 static void test_initdata(void **state)
@@ -117,7 +144,7 @@ static void test_initdata(void **state)
 			  "  io.katacontainers.config.hypervisor.cc_init_data: H4sI=\n"
 			  "spec: {containers: [{}]}\n"),
 		&documents));
-	assert_ok(pod_size_of(documents, &s));
+	assert_ok(pod_size_of(documents, NULL, &s));
 	assert_string_equal(s.initdata, "H4sI=");
 }
 
@@ -165,7 +192,7 @@ static RESULT parse(void *arg, struct bytes in)
 
 	(void)arg;
 	TRY(pod_yaml_parse(in, &documents));
-	return pod_size_of(documents, &s);
+	return pod_size_of(documents, NULL, &s);
 }
 
 static void test_survives(void **state)
@@ -184,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quantities),
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_sizing),
 		cmocka_unit_test(test_initdata),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_survives),
