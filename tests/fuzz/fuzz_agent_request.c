@@ -22,15 +22,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
 	CALLS_MAX = 16,
-	ROUNDS = 4
+	ROUNDS = 4,
+	RUN_DIR_FD = 900
 };
+
+#define RUN_DIR "/proc/self/fd/900"
 
 static const char initdata[] =
 	"version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"pod-manifest.json\" = '''\n"
 	"{\"version\":1,\"containers\":[{\"name\":\"app\",\"image\":\"~.*\",\"argv\":[\"/"
 	"a\",\"~.*\"],"
-	"\"env\":{\"A\":\"~.*\"},\"cwd\":\"~.*\",\"user\":\"~.*\",\"capabilities\":[\"CAP_KILL\"],"
-	"\"mounts\":[\"/m\",\"/etc/resolv.conf\"],\"exec\":[[\"~.*\"]]}],"
+	"\"env\":{\"A\":\"~.*\",\"S\":\"~sealed.*\"},\"cwd\":\"~.*\",\"user\":\"~.*\","
+	"\"capabilities\":[\"CAP_KILL\"],"
+	"\"mounts\":[\"/m\",\"/etc/resolv.conf\"],\"exec\":[[\"~.*\"]],\"volumes\":["
+	"{\"at\":\"/v\",\"kind\":\"memory\",\"name\":\"v\",\"size\":4096},"
+	"{\"at\":\"/e\",\"kind\":\"encrypted\"},{\"at\":\"/d\",\"kind\":\"disk\"},"
+	"{\"at\":\"/f\",\"kind\":\"files\",\"sealed\":true},"
+	"{\"at\":\"/i\",\"kind\":\"image\"}]}],"
 	"\"allow\":[\"logs\",\"signal\",\"stdin\",\"stats\"]}'''\n";
 
 /* crun fails at once, so that no process is waited for. */
@@ -221,13 +229,15 @@ static const char *run_dir(void)
 {
 	static bool made;
 
-	if (!made && (!mkdtemp(dir) || atexit(remove_dir) != 0))
+	/* Under a name that every run has, so that seeds can hold paths. */
+	if (!made && (!mkdtemp(dir) || atexit(remove_dir) != 0 ||
+			     dup2(open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), RUN_DIR_FD) < 0))
 		abort();
 	/* Every refusal is logged; here that would be all the output there is. */
 	if (!made)
 		log_init("fuzz", LOG_ERROR, LOG_TEXT, open("/dev/null", O_WRONLY | O_CLOEXEC));
 	made = true;
-	return dir;
+	return RUN_DIR;
 }
 
 static void send_call(int fd, uint32_t stream, const char *method, struct bytes payload)
