@@ -101,6 +101,7 @@ struct effects {
 	RESULT (*clock_set)(int64_t sec, int64_t usec);
 	RESULT (*random_add)(struct bytes data);
 	RESULT (*cpus_online)(uint32_t n);
+	RESULT (*memory_online)(void);
 	/* The pod's shared PID namespace, made when it is first needed: a->pid_ns. */
 	RESULT (*pid_namespace)(struct agent *a);
 	RESULT (*sysctl_set)(struct agent *a, const char *name, const char *value);

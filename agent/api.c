@@ -93,6 +93,7 @@ const struct effects effects_real = {
 	.clock_set = effect_clock,
 	.random_add = effect_random,
 	.cpus_online = effect_cpus,
+	.memory_online = effect_memory_online,
 	.pid_namespace = effect_pid_namespace,
 	.sysctl_set = effect_sysctl,
 	.module_load = effect_module,

@@ -3,6 +3,7 @@
 #include "requests.h"
 #include "storage.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <health.pb-c.h>
@@ -52,12 +53,22 @@ static uint64_t memory_block_size(void)
 	return s ? strtoull(s, NULL, 16) : 0;
 }
 
+/* Messages have strings that nobody writes to. */
+static char *text_of(const char *s)
+{
+	return (char *)(uintptr_t)s;
+}
+
 void guest_details(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 {
 	Agent__GuestDetailsResponse msg = AGENT__GUEST_DETAILS_RESPONSE__INIT;
 	Agent__AgentDetails details = AGENT__AGENT_DETAILS__INIT;
+	char *devices[] = { text_of("blk"), text_of("blk-ccw"), text_of("mmioblk"),
+		text_of("nvdimm"), text_of("scsi") };
 
 	(void)payload;
+	details.device_handlers = devices;
+	details.n_device_handlers = ARRAY_LEN(devices);
 	details.version = (char *)(uintptr_t)AGENT_VERSION;
 	details.init_daemon = a->set.init;
 	details.storage_handlers = (char **)(uintptr_t)storage_handlers();
@@ -109,7 +120,9 @@ static RESULT online(struct agent *a, struct bytes payload)
 	AUTO(pb_free_any) Agent__OnlineCPUMemRequest *q = NULL;
 
 	TRY(PB_UNPACK(agent__online_cpumem_request, payload, &q));
-	return a->effects->cpus_online(q->nb_cpus);
+	TRY(a->effects->cpus_online(q->nb_cpus));
+	/* Memory is never added to a guest that has a manifest. */
+	return q->cpu_only || !a->open_world ? OK : a->effects->memory_online();
 }
 
 void guest_online(struct agent *a, struct ttrpc_call *call, struct bytes payload)
@@ -139,7 +152,28 @@ RESULT effect_random(struct bytes data)
 	return OK;
 }
 
-/* The first `n` processors that are offline; memory is never added to a confidential guest. */
+/* Every block that is there and not in use. */
+RESULT effect_memory_online(void)
+{
+	AUTO(auto_closedir) DIR *d = opendir("/sys/devices/system/memory");
+	const struct dirent *e;
+
+	/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while (d && (e = readdir(d)) != NULL) {
+		AUTO(buf_done) struct buf state = BUF_INIT(16);
+		char path[320];
+
+		(void)snprintf(
+			path, sizeof(path), "/sys/devices/system/memory/%s/online", e->d_name);
+		if (!str_starts(e->d_name, "memory") || failed(file_read(path, &state)) ||
+			state.n == 0 || state.p[0] == '1')
+			continue;
+		TRY(file_write(path, bytes_str("1")));
+	}
+	return OK;
+}
+
+/* The first `n` processors that are offline. */
 RESULT effect_cpus(uint32_t n)
 {
 	for (unsigned cpu = 1; cpu < CPUS_MAX && n > 0; cpu++) {

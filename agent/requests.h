@@ -101,6 +101,7 @@ void guest_online(struct agent *a, struct ttrpc_call *call, struct bytes payload
 RESULT effect_clock(int64_t sec, int64_t usec);
 RESULT effect_random(struct bytes data);
 RESULT effect_cpus(uint32_t n);
+RESULT effect_memory_online(void);
 
 /* crun.c */
 RESULT effect_run(struct agent *a, const struct process_spec *spec, command_fn *fn, void *arg);

@@ -177,16 +177,14 @@ struct number {
 	int64_t major, minor;
 };
 
-/* The request has the host's numbers. A device of the guest with that name has its own. */
+/* The request has the host's numbers. A character device of the guest with that name has its own;
+ * disks have other names here, and the right numbers when the request brought them. */
 static struct number number_of(const Oci__LinuxDevice *d)
 {
 	struct number n = { d->major, d->minor };
 	struct stat st;
 
-	if (stat(d->path, &st) != 0)
-		return n;
-	if (S_ISBLK(st.st_mode) ? str_equal(d->type, "b")
-				: S_ISCHR(st.st_mode) && !str_equal(d->type, "b"))
+	if (!str_equal(d->type, "b") && stat(d->path, &st) == 0 && S_ISCHR(st.st_mode))
 		n = (struct number){ major(st.st_rdev), minor(st.st_rdev) };
 	return n;
 }

@@ -83,6 +83,13 @@ void spec_put_seccomp(struct json_writer *w, const Oci__LinuxSeccomp *s)
 	for (size_t i = 0; i < s->n_architectures; i++)
 		jw_str(w, s->architectures[i]);
 	jw_array_end(w);
+	if (s->n_flags > 0) { /* open world only */
+		jw_key(w, "flags");
+		jw_array(w);
+		for (size_t i = 0; i < s->n_flags; i++)
+			jw_str(w, s->flags[i]);
+		jw_array_end(w);
+	}
 	jw_key(w, "syscalls");
 	jw_array(w);
 	for (size_t i = 0; i < s->n_syscalls; i++)

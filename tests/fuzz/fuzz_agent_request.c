@@ -148,6 +148,11 @@ static RESULT no_cpus(uint32_t n)
 	return OK;
 }
 
+static RESULT no_memory(void)
+{
+	return OK;
+}
+
 static RESULT no_pid_namespace(struct agent *a)
 {
 	return a->pid_ns ? OK : str_dup("/proc/self/ns/pid", &a->pid_ns);
@@ -209,6 +214,7 @@ static const struct effects harmless = {
 	.clock_set = no_clock,
 	.random_add = no_random,
 	.cpus_online = no_cpus,
+	.memory_online = no_memory,
 	.pid_namespace = no_pid_namespace,
 	.sysctl_set = no_sysctl,
 	.module_load = no_module,
