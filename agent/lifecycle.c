@@ -203,9 +203,17 @@ static RESULT admit_listed(struct agent *a, const Agent__CreateContainerRequest 
 	return admit(a, q, ret_row);
 }
 
+/* Their directories stand beside those of volumes and copied files. */
+static RESULT check_container_id(const char *id)
+{
+	if (str_equal(id, "sandbox") || str_equal(id, "shared"))
+		return err_new(ERR_FORMAT, "id: %s is taken", id);
+	return spec_check_id(id);
+}
+
 static RESULT check_new(struct agent *a, const Agent__CreateContainerRequest *q)
 {
-	TRY(spec_check_id(q->container_id));
+	TRY(check_container_id(q->container_id));
 	if (q->exec_id[0] != '\0')
 		TRY(spec_check_id(q->exec_id));
 	if (!q->oci)

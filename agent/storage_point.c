@@ -10,6 +10,16 @@
 
 #define KATA_DIR "kata-containers"
 
+/*
+ * With a manifest volumes are where no image and no file of the agent is: a disk of the host in
+ * place of a container's directory would be its root file system.
+ */
+static bool is_volume_place(const struct agent *a, const struct storage *s, const char *rest)
+{
+	return a->open_world || str_starts(rest, "sandbox/") ||
+	       (s->kind == STORAGE_MEMORY && str_starts(rest, "shared/containers/"));
+}
+
 /* The directory and what of the mount point is below it. */
 static RESULT open_root(
 	const struct agent *a, const struct storage *s, const char **ret_rest, int *ret_fd)
@@ -20,9 +30,10 @@ static RESULT open_root(
 
 	TRY(path_join(a->set.run_dir, KATA_DIR, &root));
 	n = strlen(root);
-	if (!str_starts(s->mount_point, root) || s->mount_point[n] != '/')
+	if (!str_starts(s->mount_point, root) || s->mount_point[n] != '/' ||
+		!is_volume_place(a, s, s->mount_point + n + 1))
 		return err_deny(ERR_DENIED, "manifest.storages", "mount_point",
-			"below /run/" KATA_DIR, s->mount_point);
+			"a volume's place below /run/" KATA_DIR, s->mount_point);
 	TRY(dir_make(root, 0755));
 	fd = open(root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

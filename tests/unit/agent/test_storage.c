@@ -304,6 +304,15 @@ static void test_links(void **state)
 	assert_true(failed(add(&s)));
 	s.mount_point = outside;
 	assert_err(add(&s), ERR_DENIED);
+	/* Nor where images and the agent's own files are. */
+	s.mount_point = in_run("c1/rootfs");
+	assert_err(add(&s), ERR_DENIED);
+	s.mount_point = in_run("shared/containers");
+	assert_err(add(&s), ERR_DENIED);
+	s.driver = text("watchable-bind");
+	s.source = outside;
+	s.mount_point = in_run("shared/containers/x");
+	assert_err(add(&s), ERR_DENIED);
 	assert_false(is_mounted(outside));
 	assert_int_equal(unlink(in_run("shared/containers/link")), 0);
 }
