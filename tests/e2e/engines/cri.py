@@ -29,7 +29,7 @@ class Checks:
         self.passed += good
         if not good:
             self.failed.append(what)
-        print(f"{'ok' if good else 'FAILED'}: {what}" + ("" if good else f": got {got!r}, wanted {wanted!r}"), flush=True)
+        print(f"{'ok' if good else 'FAILED'}: {what}" + ("" if good else f": got {got!r}, wanted {wanted if isinstance(wanted, str) else 'another'!r}"), flush=True)
 
 
 def until(what, seconds=30):
@@ -126,7 +126,8 @@ def restart_policy(check, pod):
     check("a container that fails", first.wait().exit_code, lambda c: c == 3)
     second = pod.run("job", ["/bin/sh", "-c", "exit 0"])
     check("is started again in the same pod", second.wait().exit_code, lambda c: c == 0)
-    stubborn = pod.run("stubborn", ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"])
+    stubborn = pod.run("stubborn", ["/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"])
+    until(stubborn.logs)
     begun = time.monotonic()
     stubborn.stop(timeout=2)
     check("who ignores TERM is killed after the grace period", (stubborn.wait().exit_code, time.monotonic() - begun > 1.5), "(137, True)")
@@ -165,20 +166,19 @@ def cycle(kubelet, number):
     return code == 0 and text == f"pod {number}", time.monotonic() - begun
 
 
-def used(containerd):
+def used(containerd, bridge):
     return {"processes": len(containerd.processes()), "mounts": len(containerd.mounts()),
-            "links": len(engine.run("ip", "-o", "link").stdout.splitlines()),
-            "namespaces": len(engine.run("ip", "netns", "list").stdout.splitlines()),
+            "links": len(engine.run("ip", "-o", "link", "show", "master", bridge).stdout.splitlines()),
             "pods": len(list((containerd.run_dir / "pods").glob("*"))) if (containerd.run_dir / "pods").exists() else 0}
 
 
-def cycles(check, kubelet, count):
-    before = used(kubelet.c)
+def cycles(check, kubelet, count, bridge):
+    before = used(kubelet.c, bridge)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda n: cycle(kubelet, n), range(count)))
     check(f"{count} pods made and removed", sum(good for good, _ in results), lambda n: n == count)
     print(f"pod of one process, from nothing to nothing: {min(t for _, t in results):.1f} to {max(t for _, t in results):.1f} s")
-    after = until(lambda: used(kubelet.c) == before) and before or used(kubelet.c)
+    after = before if until(lambda: used(kubelet.c, bridge) == before) else used(kubelet.c, bridge)
     check("and nothing leaks", after, lambda a: a == before)
 
 
@@ -197,7 +197,7 @@ def main():
             time.sleep(6)  # the engine looks at its CNI directory now and then
             pod_of_all_kinds(check, kubelet)
             shared_pid_namespace(check, kubelet)
-            cycles(check, kubelet, options.n)
+            cycles(check, kubelet, options.n, bridge)
         except Exception:
             print((containerd.base / "containerd.log").read_text()[-3000:])
             raise

@@ -97,7 +97,7 @@ def patch_config(layout, members):
 class Containerd:
     """`with Containerd() as c:`; everything it made is gone afterwards."""
 
-    def __init__(self, handlers="", extra="", prefix="/tmp/sealpod-engine-"):
+    def __init__(self, handlers="", extra="", prefix="/tmp/spe-"):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
         self.socket = self.base / "c.sock"
         self.process = None
