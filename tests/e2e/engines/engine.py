@@ -97,14 +97,14 @@ def patch_config(layout, members):
 class Containerd:
     """`with Containerd() as c:`; everything it made is gone afterwards."""
 
-    def __init__(self, handlers="", extra="", prefix="/tmp/spe-"):
+    def __init__(self, handlers="", extra="", prefix="/tmp/spe-", state_dir=None):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
         self.socket = self.base / "c.sock"
         self.process = None
         self.run_dir = self.base / "run"
         self.runtime_config = self.base / "sealpod.toml"
         self.runtime_config.write_text(
-            f'[runtime]\nrun_dir = "{self.run_dir}"\nstate_dir = "{self.base}/state"\n' + extra)
+            f'[runtime]\nrun_dir = "{self.run_dir}"\nstate_dir = "{state_dir or self.base}"\n' + extra)
         (self.base / "config.toml").write_text(f"""
 version = 2
 root = "{self.base}/root"
@@ -131,6 +131,9 @@ state = "{self.base}/ctd"
   conf_dir = "{self.base}/cni"
 """)
         (self.base / "cni").mkdir()
+        (self.base / "bin").mkdir()
+        for handler in ("sealpod", "sealpod-vtpm"):
+            (self.base / f"bin/containerd-shim-{handler}-v2").symlink_to(BIN / "containerd-shim-sealpod-v2")
 
     def __enter__(self):
         try:
@@ -145,7 +148,7 @@ state = "{self.base}/ctd"
 
     def start(self):
         log = open(self.base / "containerd.log", "ab")
-        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+        env = {**os.environ, "PATH": f"{self.base}/bin:{os.environ['PATH']}"}
         self.process = subprocess.Popen(["containerd", "-c", self.base / "config.toml"], stdin=subprocess.DEVNULL,
                                         stdout=log, stderr=log, env=env, start_new_session=True)
         for _ in range(100):
