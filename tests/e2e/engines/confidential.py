@@ -31,25 +31,30 @@ def tool(*argv):
     return subprocess.run([SEALPOD, *map(str, argv)], check=True, capture_output=True).stdout.decode().strip()
 
 
-def manifest():
-    """What the tenant allows: one container whose arguments, variables and places are known."""
-    app = {"name": "app", "image": IMAGE, "argv": ["/bin/sh", "-c", SCRIPT],
-           "env": {"TOKEN": os.environ["SEALED"], "HOSTNAME": "~.*"}, "exec": [["/bin/cat", "/etc/secret.txt"]],
-           "mounts": ["/etc/resolv.conf"],
-           "capabilities": ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
-                            "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
-                            "CAP_AUDIT_WRITE"],
-           "volumes": [{"at": "/secrets", "kind": "files", "sealed": True},
-                       *({"at": at, "kind": "files"} for at in ("/etc/hosts", "/etc/hostname"))]}
-    return {"version": 1, "allow": ["logs", "signal", "stdin", "stats"], "containers": [app]}
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: confidential}
+spec:
+  containers:
+  - name: app
+    image: %s
+    command: [/bin/sh, -c, %s]
+    env: [{name: TOKEN, value: %s}]
+    livenessProbe: {exec: {command: [/bin/cat, /etc/secret.txt]}}
+    volumeMounts: [{name: token, mountPath: /secrets, readOnly: true}]
+  volumes: [{name: token, secret: {secretName: token}}]
+"""
 
 
 def initdata():
-    (STACK / "pod-manifest.json").write_text(json.dumps(manifest()))
-    made = ["initdata", "make", "--kbs", f"https://{os.environ['HOST_IN_GUEST']}:{os.environ['KBS_PORT']}",
-            "--kbs-ca", pathlib.Path(os.environ["KBS_DIR"]) / "tls-ca.pem", "--manifest", STACK / "pod-manifest.json",
-            "--image-policy", STACK / "image-policy.json", "--registry-ca", pathlib.Path(os.environ["KBS_DIR"]) / "tls-ca.pem"]
-    tool(*made, "-o", STACK / "pod-initdata.toml")
+    """What the tenant allows is what the pod's YAML says; the image is the one that the registry has now."""
+    ca = pathlib.Path(os.environ["KBS_DIR"]) / "tls-ca.pem"
+    (STACK / "pod.yaml").write_text(POD % (IMAGE, json.dumps(SCRIPT), json.dumps(os.environ["SEALED"])))
+    made = ["policy", "make", STACK / "pod.yaml", "--allow-logs", "--allow-stdin", "--ca", ca, "--kbs-ca", ca,
+            "--kbs", f"https://{os.environ['HOST_IN_GUEST']}:{os.environ['KBS_PORT']}",
+            "--image-policy", STACK / "image-policy.json"]
+    tool(*made, "--format", "initdata", "-o", STACK / "pod-initdata.toml")
     tool("kbs", "reference", "add", "initdata", tool("initdata", "digest", STACK / "pod-initdata.toml"), "--dir", os.environ["KBS_DIR"])
     return tool(*made, "--format", "annotation")
 
