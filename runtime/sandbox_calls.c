@@ -101,6 +101,9 @@ RESULT sandbox_update(
 	struct sandbox_op *op = NULL;
 
 	TRY(oci_json_resources(resources, &limits));
+	struct sandbox_box *box = sandbox_box_find(s, id);
+	if (box)
+		TRY(sandbox_host_limit(s, &box->cpus, limits));
 	spec_amend_resources(limits);
 	TRY(new_call(s, "updating container", id, fn, arg, &op));
 	op->watched = true;

@@ -152,7 +152,8 @@ static RESULT prepare(struct create *k, const struct sandbox_container *c)
 	TRY(message_set(&r->exec_id, c->id));
 	TRY(read_spec(c->bundle, &r->oci));
 	k->role = oci_role(r->oci, &sandbox_id);
-	TRY(sandbox_host_container(k->s, r->oci));
+	TRY(sandbox_host_limit(
+		k->s, &k->box->cpus, r->oci->linux_ ? r->oci->linux_->resources : NULL));
 	TRY(k->s->shared ? share_rootfs(k, c) : sandbox_pull_rootfs(k, c));
 	TRY(sandbox_volumes(k));
 	TRY(sandbox_devices(k));

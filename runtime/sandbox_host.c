@@ -32,41 +32,57 @@ RESULT sandbox_host_begin(struct sandbox *s)
 	return failed(e) && !is_tolerable(e) ? e : OK;
 }
 
-static RESULT pin(struct sandbox *s)
+static void unite(struct sandbox_cpus *to, const struct sandbox_cpus *more)
+{
+	cpu_list_add(&to->cpus, &more->cpus);
+	cpu_list_add(&to->nodes, &more->nodes);
+}
+
+static RESULT pin(struct sandbox *s, const struct cpu_list *cpus)
 {
 	size_t pinned = 0;
 
 	if (!s->c.runtime->pin_vcpus || s->machine.vm.qemu.pid <= 0)
 		return OK;
-	return host_pin_vcpus(s->machine.vm.qemu.pid, s->size.vcpus, &s->host.cpus, &pinned);
+	return host_pin_vcpus(s->machine.vm.qemu.pid, s->size.vcpus, cpus, &pinned);
+}
+
+static RESULT apply(struct sandbox *s)
+{
+	struct sandbox_cpus all = { 0 };
+
+	for (const struct sandbox_box *b = s->boxes; b; b = b->next)
+		unite(&all, &b->cpus);
+	if (s->host.group)
+		TRY(host_cgroup_set_cpus(s->host.group, &all.cpus, &all.nodes));
+	return pin(s, &all.cpus);
+}
+
+static RESULT parse(const char *text, const char *what, struct cpu_list *list)
+{
+	return text[0] != '\0' ? cpu_list_parse(text, what, list) : OK;
+}
+
+RESULT sandbox_host_limit(struct sandbox *s, struct sandbox_cpus *of, const Oci__LinuxResources *r)
+{
+	const struct sandbox_cpus before = *of;
+	struct sandbox_cpus now = *of;
+	struct err e;
+
+	if (!r || !r->cpu || (r->cpu->cpus[0] == '\0' && r->cpu->mems[0] == '\0'))
+		return OK;
+	TRY(parse(r->cpu->cpus, "linux.resources.cpu.cpus", &now.cpus));
+	TRY(parse(r->cpu->mems, "linux.resources.cpu.mems", &now.nodes));
+	*of = now;
+	e = apply(s);
+	if (failed(e))
+		*of = before;
+	return e;
 }
 
 RESULT sandbox_host_started(struct sandbox *s)
 {
-	if (s->host.group)
-		TRY(host_cgroup_enter_vm(s->host.group, s->machine.vm.qemu.pid));
-	return sandbox_host_container(s, s->spec);
-}
-
-RESULT sandbox_host_container(struct sandbox *s, const Oci__Spec *spec)
-{
-	const Oci__LinuxCPU *cpu =
-		spec->linux_ && spec->linux_->resources ? spec->linux_->resources->cpu : NULL;
-	struct cpu_list cpus, nodes;
-
-	if (!cpu)
-		return OK;
-	TRY(cpu_list_parse(cpu->cpus, "linux.resources.cpu.cpus", &cpus));
-	TRY(cpu_list_parse(cpu->mems, "linux.resources.cpu.mems", &nodes));
-	if (cpu_list_count(&cpus) + cpu_list_count(&nodes) == 0)
-		return OK;
-	cpu_list_add(&cpus, &s->host.cpus);
-	cpu_list_add(&nodes, &s->host.nodes);
-	if (s->host.group)
-		TRY(host_cgroup_set_cpus(s->host.group, &cpus, &nodes));
-	s->host.cpus = cpus;
-	s->host.nodes = nodes;
-	return pin(s);
+	return s->host.group ? host_cgroup_enter_vm(s->host.group, s->machine.vm.qemu.pid) : OK;
 }
 
 void sandbox_host_end(struct sandbox *s)

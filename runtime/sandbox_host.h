@@ -7,15 +7,20 @@
 
 struct sandbox;
 
+/* What a container is limited to; empty: nothing. */
+struct sandbox_cpus {
+	struct cpu_list cpus, nodes;
+};
+
 struct sandbox_host {
 	struct host_cgroup *group; /* NULL: this host has none for us */
-	struct cpu_list cpus, nodes;
 };
 
 /* Before anything of the pod is started: this process and what it starts are in its groups. */
 RESULT sandbox_host_begin(struct sandbox *s);
 /* The machine runs. */
 RESULT sandbox_host_started(struct sandbox *s);
-/* A container's processors, before it is created. ERR_FORMAT, or the kernel's refusal. */
-RESULT sandbox_host_container(struct sandbox *s, const Oci__Spec *spec);
+/* A container's processors, before it is created or changed; the machine has the union over all
+ * containers. What `r` (may be NULL) does not say stays. ERR_FORMAT, or the kernel's refusal. */
+RESULT sandbox_host_limit(struct sandbox *s, struct sandbox_cpus *of, const Oci__LinuxResources *r);
 void sandbox_host_end(struct sandbox *s);

@@ -45,6 +45,7 @@ struct sandbox_box {
 	char *dir;	    /* of its root file system, in the shared directory; NULL: none */
 	struct strv mounts; /* mount points and copies in the shared directory, in order */
 	struct sandbox_watch *watches;
+	struct sandbox_cpus cpus;
 	char *termination; /* the host's file for the message; NULL: none, or shared */
 	bool created;
 };

@@ -3,6 +3,7 @@
 network.py [PART-OF-A-NAME...]   real machines, one after the other, two at a time where they talk to each other
 """
 
+import json
 import os
 import pathlib
 import signal
@@ -14,7 +15,7 @@ from engine import IMAGE, SKIP, Containerd, need, run
 
 MTU = 1400
 PORT = 18080
-HANDLER = 'qemu_user = "random"\n\n[handler.sealpod]\nmemory_mib = 384\n'
+HANDLER = 'qemu_user = "random"\n\n[handler.sealpod]\nmemory_mib = 384\npin_vcpus = true\n'
 
 
 def bridge(host, **more):
@@ -167,6 +168,29 @@ def test_host(t):
     left = pod.run("tc", "qdisc").stdout.decode() + pod.run("nft", "list", "tables").stdout.decode()
     expect("ingress" not in left and "sealpod" not in left, "redirects and rules stay", left)
     pod.remove()
+
+
+def test_processors(t):
+    """A container's cpuset: the virtual processor has its own, and the pod's control group has no other."""
+    name = f"nt{os.getpid()}-cpus"
+    spec = json.loads(t.engine.ctr("oci", "spec", check=True).stdout)
+    spec["root"] = {"path": str(t.engine.rootfs)}
+    spec["process"].update(args=["/bin/sleep", "1000"], terminal=False)
+    spec["linux"]["cgroupsPath"] = f"/default/{name}"
+    spec["linux"]["namespaces"] = [n for n in spec["linux"]["namespaces"] if n["type"] != "network"]
+    spec["linux"]["resources"] = {"cpu": {"cpus": "1"}}
+    path = t.engine.base / "spec.json"
+    path.write_text(json.dumps(spec))
+    done = t.engine.ctr("run", "-d", "--runtime", "io.containerd.sealpod.v2", "--runtime-config-path", t.engine.runtime_config,
+                        "--config", path, name)
+    expect(done.returncode == 0, "ctr run", done.stderr.decode())
+    ((pid, _, _),) = machines(name)
+    pinned = [os.sched_getaffinity(int(task.name)) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+              if read(task / "comm").startswith("CPU 0/")]
+    expect(pinned == [{1}], "processors of the virtual one", pinned)
+    group = pathlib.Path(f"/sys/fs/cgroup/cpuset/default/{name}/cpuset.cpus")
+    expect(not group.exists() or read(group).strip() == "1", "cpuset of the pod", group)
+    t.stop(name)
 
 
 def groups_named(name):
