@@ -32,5 +32,5 @@ void events_freep(struct events **e);
 
 /* `topic` ("/tasks/start") and `type` ("containerd.events.TaskStart") are constants. */
 void events_publish(
-	struct events *e, const char *topic, const char *type, const ProtobufCMessage *event);
+	struct events *e, const char *topic, const char *type, const ProtobufCMessage *message);
 bool events_idle(const struct events *e); /* everything was delivered or given up */

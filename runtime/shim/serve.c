@@ -129,8 +129,10 @@ RESULT shim_serve(const struct shim_flags *f)
 		STDERR_FILENO);
 	log_field("pod", f->id);
 	log_field("namespace", f->ns);
-	/* Blocks of a megabyte go back to the kernel when they are free. */
+	/* Large blocks go back to the kernel when they are free. One thread.
+	 * NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	(void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 	TRY(loop_new(&l));
 	TRY(ignore_signals(l));

@@ -148,13 +148,14 @@ RESULT task_find(struct shim *s, const char *id, const char *exec_id, struct tas
 /* Engines that were restarted ask anew; what they asked before is answered to nobody. */
 static void drop_abandoned(struct waiter_list *list, size_t *n)
 {
-	struct waiter *w, *next;
+	for (size_t left = *n; left > 0; left--) {
+		struct waiter *w = STAILQ_FIRST(list);
 
-	for (w = STAILQ_FIRST(list); w; w = next) {
-		next = STAILQ_NEXT(w, link);
-		if (ttrpc_call_timeout_ms(w->call) != 0)
+		STAILQ_REMOVE_HEAD(list, link);
+		if (ttrpc_call_timeout_ms(w->call) != 0) {
+			STAILQ_INSERT_TAIL(list, w, link);
 			continue;
-		STAILQ_REMOVE(list, w, waiter, link);
+		}
 		(*n)--;
 		ttrpc_answer(w->call, BYTES_NONE);
 		free(w);
