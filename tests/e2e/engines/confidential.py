@@ -109,7 +109,7 @@ def host_attacks(check, pod, app, mounts):
 
 def main():
     check = Checks()
-    with engine.Containerd(handlers=HANDLER, state_dir="/var/lib/sealpod") as containerd:  # the TPM authority that the broker was told of
+    with engine.Containerd(handlers=HANDLER, extra="qemu_user = \"random\"\n", state_dir="/var/lib/sealpod") as containerd:  # the TPM authority that the broker was told of
         (containerd.base / "cni/10-test.conflist").write_text(
             CNI % (os.environ["BRIDGE"], containerd.base / "ipam", os.environ["SUBNET"]))
         # The host only needs a name to hand on: what runs is pulled, verified and decrypted in the guest.
