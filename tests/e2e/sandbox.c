@@ -170,7 +170,13 @@ static RESULT drive(struct driver *d, char **argv)
 	TRY(loop_new(&d->loop));
 	c.loop = d->loop;
 	TRY(sandbox_new(&c, &d->sandbox));
-	return run(d, argv[3], argv[4]);
+	struct err e = run(d, argv[3], argv[4]);
+	if (failed(e))
+		complain(e, "error");
+	/* Before its configuration goes. */
+	agent_stdio_freep(&d->io);
+	sandbox_freep(&d->sandbox);
+	return e;
 }
 
 int main(int argc, char **argv)
@@ -184,8 +190,6 @@ int main(int argc, char **argv)
 	struct err e = drive(&d, argv);
 	if (failed(e))
 		(void)fprintf(stderr, "error: %s\n", err_text());
-	agent_stdio_freep(&d.io);
-	sandbox_freep(&d.sandbox);
 	loop_freep(&d.loop);
 	return failed(e) ? 255 : d.status;
 }
