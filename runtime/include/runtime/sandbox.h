@@ -16,7 +16,7 @@ struct sandbox;
 
 struct sandbox_config {
 	struct loop *loop;
-	const struct runtime_config *runtime;
+	const struct runtime_config *runtime; /* lives longer than the sandbox */
 	const char *id;	    /* of the pod, as the engine names it: up to 76 of [A-Za-z0-9._-] */
 	const char *bundle; /* directory with config.json of the sandbox or single container */
 	const char *netns;  /* path; NULL: none, then there is no network device */
