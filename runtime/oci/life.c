@@ -98,11 +98,9 @@ static enum oci_status status_of(Containerd__Status s)
 		return OCI_PAUSED;
 	case CONTAINERD__STATUS__UNKNOWN:
 	case CONTAINERD__STATUS__STOPPED:
-		break;
 	default: /* of a newer shim */
-		break;
+		return OCI_STOPPED;
 	}
-	return OCI_STOPPED;
 }
 
 RESULT life_status(const struct oci_container *c, enum oci_status *ret_status)
