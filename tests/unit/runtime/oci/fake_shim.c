@@ -562,10 +562,11 @@ static int serve(int fd)
 
 static int boot(const char *id)
 {
-	char address[256];
+	char address[1280];
 	int fd = -1, null;
 
-	(void)snprintf(address, sizeof(address), "unix:///tmp/fake-shim-%.40s", id);
+	(void)snprintf(address, sizeof(address), "unix://%.*s/%.40s.sock",
+		(int)(strrchr(log_path, '/') - log_path), log_path, id);
 	if (failed(transport_listen(address, &fd))) {
 		(void)fprintf(stderr, "%s\n", err_text());
 		return 1;
