@@ -1,14 +1,11 @@
-/*
- * Hooks of the runtime specification that run on the host: programs which get the container's state
- * on standard input. (config.md, POSIX-platform Hooks)
- */
+/* Hooks of containers of sealpod-oci. */
 #pragma once
 
 #include "state.h"
 
-/* Runs those of one kind ("prestart", "createRuntime", "poststart", "poststop") in their order; the
- * first that fails, or does not end within its timeout, ends it: ERR_PEER names it and gives the
- * first line of its output. `hooks` is the specification's object, NULL: none. */
+#include <runtime/host_hooks.h>
+
+/* host_hooks_run() with the container's state. */
 RESULT hooks_run(const struct json *hooks, const char *kind, const struct oci_state *s,
 	enum oci_status status);
 /* Kinds that are there and cannot run, because the namespaces they need are in the guest:

@@ -199,29 +199,56 @@ static RESULT start_pod(struct task *p)
 	return pod_start(p->shim, &plan);
 }
 
-static RESULT go_on(struct task *p)
+static RESULT still_wanted(const struct task *p)
 {
-	if (p->holds_pod)
-		TRY(start_pod(p)); /* pumps: requests about this container may have come */
 	if (p->delete_call || (p->early_kill && p->holds_pod))
 		return err_new(ERR_STATE, "ended before it was created");
-	return create_container(p);
+	return OK;
+}
+
+static void give_up(struct task *p, struct err e)
+{
+	struct shim *s = p->shim;
+	bool started = p->holds_pod && s->pod == POD_RUNNING;
+
+	create_failed(p, e);
+	if (started)
+		pod_stop_soon(s);
+}
+
+static void on_hooks(struct task *p, struct err e)
+{
+	AUTO(task_unrefp) struct task *kept = task_ref(p);
+
+	if (!failed(e))
+		e = still_wanted(kept);
+	if (!failed(e) && kept->shim->pod != POD_RUNNING)
+		e = err_new(ERR_STATE, "the pod ended meanwhile");
+	if (!failed(e))
+		e = create_container(kept);
+	if (failed(e))
+		give_up(kept, e);
+}
+
+static RESULT go_on(struct task *p)
+{
+	bool hooks;
+
+	if (p->holds_pod)
+		TRY(start_pod(p)); /* pumps: requests about this container may have come */
+	TRY(still_wanted(p));
+	TRY(hooks_start(p, HOOKS_CREATE, on_hooks, &hooks));
+	return hooks ? OK : create_container(p);
 }
 
 static void on_streams(void *arg, struct err e)
 {
 	AUTO(task_unrefp) struct task *p = task_ref(arg);
-	struct shim *s = p->shim;
-	bool started;
 
 	if (!failed(e))
 		e = go_on(p);
-	if (!failed(e))
-		return;
-	started = p->holds_pod && s->pod == POD_RUNNING;
-	create_failed(p, e);
-	if (started)
-		pod_stop_soon(s);
+	if (failed(e))
+		give_up(p, e);
 }
 
 static RESULT begin(struct task *p)

@@ -19,21 +19,39 @@ static void answer_deleted(struct task *p)
 	answer(TAKE(p->delete_call), &r.base);
 }
 
-static void on_removed(void *arg, struct err e)
+static void gone(struct task *p)
 {
-	AUTO(task_unrefp) struct task *p = arg;
+	AUTO(task_unrefp) struct task *kept = task_ref(p);
 
-	if (failed(e) && e.code != ERR_NOT_FOUND) {
-		log_failure(LOG_MODULE, "delete", err_add(e, "container %s", p->id));
-		ttrpc_fail(TAKE(p->delete_call), e);
-		return;
-	}
 	log_info("deleted", "container=%s", log_quote(p->id));
 	event_delete(p);
 	answer_deleted(p);
 	if (p->holds_pod)
 		pod_stop_soon(p->shim);
 	task_unlist(p);
+}
+
+/* The engine removes the bundle once it is answered, so the hooks come first. */
+static void on_poststop(struct task *p, struct err e)
+{
+	if (failed(e))
+		log_failure(LOG_MODULE, "hooks", err_add(e, "container %s", p->id));
+	gone(p);
+}
+
+static void on_removed(void *arg, struct err e)
+{
+	AUTO(task_unrefp) struct task *p = arg;
+	bool any = false;
+
+	if (failed(e) && e.code != ERR_NOT_FOUND) {
+		log_failure(LOG_MODULE, "delete", err_add(e, "container %s", p->id));
+		ttrpc_fail(TAKE(p->delete_call), e);
+		return;
+	}
+	e = hooks_start(p, HOOKS_DELETED, on_poststop, &any);
+	if (!any)
+		on_poststop(p, e);
 }
 
 /* The process has ended; its output may still be on its way to a slow reader. */

@@ -49,6 +49,21 @@ static RESULT running(struct task *p)
 	return p->exec_id[0] ? exit_watch(p) : OK;
 }
 
+/* The specification's word on a poststart or poststop hook that fails: a warning. */
+static void on_poststart(struct task *p, struct err e)
+{
+	if (failed(e))
+		log_failure(LOG_MODULE, "hooks", err_add(e, "container %s", p->id));
+}
+
+static void run_poststart(struct task *p)
+{
+	bool any;
+
+	if (p->container == p)
+		on_poststart(p, hooks_start(p, HOOKS_STARTED, on_poststart, &any));
+}
+
 static void on_started(void *arg, struct err e)
 {
 	AUTO(task_unrefp) struct task *p = arg;
@@ -69,6 +84,7 @@ static void on_started(void *arg, struct err e)
 	answer(TAKE(p->create_call), &r.base);
 	log_info("started", "container=%s exec=%s", log_quote(p->id), log_quote(p->exec_id));
 	apply_size(p);
+	run_poststart(p);
 	p->starting = false;
 	exit_check(p);
 }

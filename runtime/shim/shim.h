@@ -134,6 +134,16 @@ void shim_freep(struct shim **s); /* stops the pod; answers what waits */
 extern const struct ttrpc_method shim_methods[];
 extern const size_t shim_methods_n;
 
+/* ---- hooks.c: those of config.json that run on the host ---- */
+enum hooks_moment {
+	HOOKS_CREATE, /* prestart, createRuntime: before the container is made */
+	HOOKS_STARTED,
+	HOOKS_DELETED
+};
+typedef void hooks_fn(struct task *p, struct err e);
+/* fn is called later, once, if there are any. */
+RESULT hooks_start(struct task *p, enum hooks_moment moment, hooks_fn *fn, bool *ret_any);
+
 /* ---- task.c: records ---- */
 RESULT task_new(struct shim *s, const char *id, const char *exec_id, struct task **ret);
 struct task *task_ref(struct task *p);
