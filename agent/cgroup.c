@@ -68,7 +68,7 @@ RESULT cgroup_kill(const struct container *c)
 
 static bool is_own(const struct agent *a)
 {
-	return str_equal(a->set.cgroup_manager, "disabled");
+	return a->set.cgroup_manager && str_equal(a->set.cgroup_manager, "disabled");
 }
 
 /* Without it a container cannot be paused, and that is all. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Podman with real guests: podman.sh [PART...]; parts: run net live pod kill
 set -euo pipefail
+# shellcheck disable=SC2154  # dir and runtime are of oci_engine.sh
 parts=${*:-run net live pod kill}
 set -- podman conmon curl
 # shellcheck source=tests/e2e/engines/oci_engine.sh

@@ -9,6 +9,12 @@
 #include <net/pb.h>
 #include <net/transport.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+
+enum {
+	CHILDREN_MS = 20 * 1000,
+	ROUND_MS = 20
+};
 
 #define TASK_SERVICE	"containerd.task.v2.Task"
 #define SANDBOX_SERVICE "containerd.runtime.sandbox.v1.Sandbox"
@@ -122,10 +128,22 @@ void peer_open(struct peer *p)
 	peer_bundle(p, NULL);
 }
 
+/* Loggers are let go of when they have ended, by the loop: what is left of them is no leak. */
+static void wait_for_children(struct peer *p)
+{
+	uint64_t end = clock_monotonic_ms() + CHILDREN_MS;
+	siginfo_t info;
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		clock_monotonic_ms() < end)
+		assert_ok(loop_once(p->loop, ROUND_MS));
+}
+
 void peer_done(struct peer *p)
 {
 	ttrpc_client_free(p->client);
 	shim_freep(&p->shim);
+	wait_for_children(p);
 	ttrpc_server_free(p->server);
 	events_freep(&p->events);
 	ttrpc_server_free(p->engine);
