@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Podman with real guests: podman.sh [PART...]; parts: run net live pod kill
 set -euo pipefail
-# shellcheck disable=SC2154  # dir and runtime are of oci_engine.sh
 parts=${*:-run net live pod kill}
 set -- podman conmon curl
 # shellcheck source=tests/e2e/engines/oci_engine.sh
 . "$(dirname "$0")/oci_engine.sh"
+: "${dir:?}" "${runtime:?}" # its words
 pod() {
 	timeout -k 5 240 podman --root "$dir/storage" --runroot "$dir/runroot" --tmpdir "$dir/tmp" --cgroup-manager=cgroupfs \
 		--runtime "$runtime" --events-backend=file --storage-driver=vfs "$@"
