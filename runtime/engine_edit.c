@@ -210,19 +210,31 @@ static RESULT add_crio(const struct engine_text *t, struct buf *out)
 	return check_result(ENGINE_CRIO, out);
 }
 
+static RESULT add_podman_runtime(
+	const struct engine_text *t, const char *name, const char *handler, struct buf *out)
+{
+	AUTO(auto_free) char *program = NULL;
+	AUTO(auto_free) char *path = NULL;
+	struct json_writer w = jw_of(out);
+
+	TRY(engine_program(ENGINE_PODMAN, handler, &program));
+	TRY(str_format(&path, "%s/%s", t->bin_dir, program));
+	buf_printf(out, "%s = [", name);
+	jw_str(&w, path);
+	buf_puts(out, "]\n");
+	return OK;
+}
+
+/* By the handler's name as with other engines, and by the program's as people type it. */
 static RESULT add_podman(const struct engine_text *t, struct buf *out)
 {
 	buf_puts(out, BEGIN "[engine.runtimes]\n");
 	for (size_t i = 0; i < t->handlers->n; i++) {
-		AUTO(auto_free) char *program = NULL;
-		AUTO(auto_free) char *path = NULL;
-		struct json_writer w = jw_of(out);
+		const char *handler = t->handlers->v[i];
 
-		TRY(engine_program(ENGINE_PODMAN, t->handlers->v[i], &program));
-		TRY(str_format(&path, "%s/%s", t->bin_dir, program));
-		buf_printf(out, "%s = [", t->handlers->v[i]);
-		jw_str(&w, path);
-		buf_puts(out, "]\n");
+		TRY(add_podman_runtime(t, handler, handler, out));
+		if (str_equal(handler, RUNTIME_HANDLER))
+			TRY(add_podman_runtime(t, "sealpod-oci", handler, out));
 	}
 	buf_puts(out, END);
 	return check_result(ENGINE_PODMAN, out);

@@ -35,7 +35,8 @@ static const struct {
 		"[crio.runtime.runtimes.sealpod]\nruntime_path = "
 		"\"/usr/bin/containerd-shim-sealpod-v2\"\nruntime_type = \"vm\"" },
 	{ ENGINE_PODMAN, 4, "",
-		"[engine.runtimes]\nsealpod = [\"/usr/bin/sealpod-oci\"]\n"
+		"[engine.runtimes]\nsealpod = [\"/usr/bin/sealpod-oci\"]\nsealpod-oci = "
+		"[\"/usr/bin/sealpod-oci\"]\n"
 		"sealpod-snp = [\"/usr/bin/sealpod-oci-snp\"]\n" },
 	{ ENGINE_DOCKER, 28, "",
 		"\"sealpod\": {\n            \"runtimeType\": "
