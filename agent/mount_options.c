@@ -1,51 +1,11 @@
 #include "mount_options.h"
 
-#include <sys/mount.h>
+#include <base/mount_flags.h>
 
 enum {
 	DATA_MAX = 4095, /* of the kernel's page */
 	MODE_MAX = 07777
 };
-
-struct word {
-	const char *name;
-	unsigned long set, clear;
-};
-
-/* mount(8), "filesystem-independent mount options"; propagation is not an option of a storage. */
-static const struct word words[] = {
-	{ "defaults", 0, 0 },
-	{ "async", 0, MS_SYNCHRONOUS },
-	{ "atime", 0, MS_NOATIME },
-	{ "bind", MS_BIND, 0 },
-	{ "dev", 0, MS_NODEV },
-	{ "diratime", 0, MS_NODIRATIME },
-	{ "dirsync", MS_DIRSYNC, 0 },
-	{ "exec", 0, MS_NOEXEC },
-	{ "noatime", MS_NOATIME, 0 },
-	{ "nodev", MS_NODEV, 0 },
-	{ "nodiratime", MS_NODIRATIME, 0 },
-	{ "noexec", MS_NOEXEC, 0 },
-	{ "norelatime", 0, MS_RELATIME },
-	{ "nostrictatime", 0, MS_STRICTATIME },
-	{ "nosuid", MS_NOSUID, 0 },
-	{ "rbind", MS_BIND | MS_REC, 0 },
-	{ "relatime", MS_RELATIME, 0 },
-	{ "remount", MS_REMOUNT, 0 },
-	{ "ro", MS_RDONLY, 0 },
-	{ "rw", 0, MS_RDONLY },
-	{ "strictatime", MS_STRICTATIME, 0 },
-	{ "suid", 0, MS_NOSUID },
-	{ "sync", MS_SYNCHRONOUS, 0 },
-};
-
-static const struct word *word_find(const char *option)
-{
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (str_equal(words[i].name, option))
-			return &words[i];
-	return NULL;
-}
 
 static RESULT octal(const char *s, uint32_t *ret_mode)
 {
@@ -66,13 +26,10 @@ static RESULT octal(const char *s, uint32_t *ret_mode)
 
 static RESULT parse_one(const char *option, struct mount_options *o, struct buf *data)
 {
-	const struct word *w = word_find(option);
 	uint64_t gid;
 
-	if (w) {
-		o->flags = (o->flags & ~w->clear) | w->set;
+	if (mount_flag_apply(option, &o->flags))
 		return OK;
-	}
 	if (str_starts(option, "fsgid=")) {
 		TRY(str_to_u64(option + strlen("fsgid="), UINT32_MAX - 1, "fsgid", &gid));
 		o->has_fsgid = true;

@@ -4,55 +4,18 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-static void put_strings(struct json_writer *w, const char *key, char *const *v, size_t n)
-{
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < n; i++)
-		jw_str(w, v[i]);
-	jw_array_end(w);
-}
-
 /* ---- process ---- */
-
-static void put_user(struct json_writer *w, const struct image_user *u)
-{
-	jw_key(w, "user");
-	jw_object(w);
-	jw_ku64(w, "uid", u->uid);
-	jw_ku64(w, "gid", u->gid);
-	jw_key(w, "additionalGids");
-	jw_array(w);
-	for (size_t i = 0; i < u->n_groups; i++)
-		jw_u64(w, u->groups[i]);
-	jw_array_end(w);
-	jw_object_end(w);
-}
 
 static void put_capabilities(struct json_writer *w, const Oci__LinuxCapabilities *c)
 {
 	jw_key(w, "capabilities");
 	jw_object(w);
-	put_strings(w, "bounding", c->bounding, c->n_bounding);
-	put_strings(w, "effective", c->effective, c->n_effective);
-	put_strings(w, "permitted", c->permitted, c->n_permitted);
-	put_strings(w, "inheritable", c->inheritable, c->n_inheritable);
-	put_strings(w, "ambient", c->ambient, c->n_ambient);
+	spec_put_strings(w, "bounding", c->bounding, c->n_bounding);
+	spec_put_strings(w, "effective", c->effective, c->n_effective);
+	spec_put_strings(w, "permitted", c->permitted, c->n_permitted);
+	spec_put_strings(w, "inheritable", c->inheritable, c->n_inheritable);
+	spec_put_strings(w, "ambient", c->ambient, c->n_ambient);
 	jw_object_end(w);
-}
-
-static void put_rlimits(struct json_writer *w, const Oci__Process *p)
-{
-	jw_key(w, "rlimits");
-	jw_array(w);
-	for (size_t i = 0; i < p->n_rlimits; i++) {
-		jw_object(w);
-		jw_kstr(w, "type", p->rlimits[i]->type);
-		jw_ku64(w, "hard", p->rlimits[i]->hard);
-		jw_ku64(w, "soft", p->rlimits[i]->soft);
-		jw_object_end(w);
-	}
-	jw_array_end(w);
 }
 
 static void put_console_size(struct json_writer *w, const Oci__Box *size)
@@ -71,7 +34,7 @@ static void put_asked(struct json_writer *w, const Oci__Process *p)
 	jw_kbool(w, "noNewPrivileges", p->nonewprivileges);
 	if (p->capabilities)
 		put_capabilities(w, p->capabilities);
-	put_rlimits(w, p);
+	spec_put_rlimits(w, p);
 	/* Absent and 0 look the same in the request, and the agent's own is 0. */
 	if (p->oomscoreadj != 0) {
 		jw_key(w, "oomScoreAdj");
@@ -84,9 +47,9 @@ static void put_asked(struct json_writer *w, const Oci__Process *p)
 static void put_process(struct json_writer *w, const struct plan *plan, const Oci__Process *asked)
 {
 	jw_object(w);
-	put_user(w, &plan->user);
-	put_strings(w, "args", plan->argv.v, plan->argv.n);
-	put_strings(w, "env", plan->env.v, plan->env.n);
+	spec_put_user(w, &plan->user);
+	spec_put_strings(w, "args", plan->argv.v, plan->argv.n);
+	spec_put_strings(w, "env", plan->env.v, plan->env.n);
 	jw_kstr(w, "cwd", plan->cwd);
 	if (asked)
 		put_asked(w, asked);
@@ -260,25 +223,16 @@ static void put_device_rules(struct json_writer *w, const Oci__Linux *l)
 
 /* ---- the rest ---- */
 
-static void put_namespace(struct json_writer *w, const char *type, const char *path)
-{
-	jw_object(w);
-	jw_kstr(w, "type", type);
-	if (path)
-		jw_kstr(w, "path", path);
-	jw_object_end(w);
-}
-
 /* The network is the guest's: the pod is the virtual machine. */
 static void put_namespaces(struct json_writer *w, const struct spec_open *o)
 {
 	jw_key(w, "namespaces");
 	jw_array(w);
-	put_namespace(w, "pid", o->in->pid_ns);
-	put_namespace(w, "mount", NULL);
-	put_namespace(w, "cgroup", NULL);
-	put_namespace(w, "ipc", o->in->ipc_ns);
-	put_namespace(w, "uts", o->in->uts_ns);
+	spec_put_namespace(w, "pid", o->in->pid_ns);
+	spec_put_namespace(w, "mount", NULL);
+	spec_put_namespace(w, "cgroup", NULL);
+	spec_put_namespace(w, "ipc", o->in->ipc_ns);
+	spec_put_namespace(w, "uts", o->in->uts_ns);
 	jw_array_end(w);
 }
 
@@ -300,8 +254,8 @@ static void put_linux(struct json_writer *w, const struct spec_open *o)
 	put_namespaces(w, o);
 	put_devices(w, l);
 	if (l) {
-		put_strings(w, "maskedPaths", l->maskedpaths, l->n_maskedpaths);
-		put_strings(w, "readonlyPaths", l->readonlypaths, l->n_readonlypaths);
+		spec_put_strings(w, "maskedPaths", l->maskedpaths, l->n_maskedpaths);
+		spec_put_strings(w, "readonlyPaths", l->readonlypaths, l->n_readonlypaths);
 		put_text(w, "rootfsPropagation", l->rootfspropagation);
 		spec_put_seccomp(w, l->seccomp);
 	}
@@ -312,8 +266,8 @@ static void put_hook(struct json_writer *w, const Oci__Hook *h)
 {
 	jw_object(w);
 	jw_kstr(w, "path", h->path);
-	put_strings(w, "args", h->args, h->n_args);
-	put_strings(w, "env", h->env, h->n_env);
+	spec_put_strings(w, "args", h->args, h->n_args);
+	spec_put_strings(w, "env", h->env, h->n_env);
 	put_number(w, "timeout", h->timeout);
 	jw_object_end(w);
 }

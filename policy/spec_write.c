@@ -8,29 +8,6 @@ static const char *const masked_paths[] = { "/proc/acpi", "/proc/asound", "/proc
 static const char *const readonly_paths[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 	"/proc/sysrq-trigger" };
 
-static void put_strings(struct json_writer *w, const char *key, char *const *v, size_t n)
-{
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < n; i++)
-		jw_str(w, v[i]);
-	jw_array_end(w);
-}
-
-static void put_user(struct json_writer *w, const struct image_user *u)
-{
-	jw_key(w, "user");
-	jw_object(w);
-	jw_ku64(w, "uid", u->uid);
-	jw_ku64(w, "gid", u->gid);
-	jw_key(w, "additionalGids");
-	jw_array(w);
-	for (size_t i = 0; i < u->n_groups; i++)
-		jw_u64(w, u->groups[i]);
-	jw_array_end(w);
-	jw_object_end(w);
-}
-
 /* A request without sets gets what the manifest lists, not inheritable. */
 static void put_capabilities(
 	struct json_writer *w, const Oci__Process *p, const struct manifest_container *rule)
@@ -41,31 +18,17 @@ static void put_capabilities(
 
 	jw_key(w, "capabilities");
 	jw_object(w);
-	put_strings(w, "bounding", c ? c->bounding : own, c ? c->n_bounding : n);
-	put_strings(w, "effective", c ? c->effective : own, c ? c->n_effective : n);
-	put_strings(w, "permitted", c ? c->permitted : own, c ? c->n_permitted : n);
-	put_strings(w, "inheritable", c ? c->inheritable : NULL, c ? c->n_inheritable : 0);
-	put_strings(w, "ambient", c ? c->ambient : NULL, c ? c->n_ambient : 0);
+	spec_put_strings(w, "bounding", c ? c->bounding : own, c ? c->n_bounding : n);
+	spec_put_strings(w, "effective", c ? c->effective : own, c ? c->n_effective : n);
+	spec_put_strings(w, "permitted", c ? c->permitted : own, c ? c->n_permitted : n);
+	spec_put_strings(w, "inheritable", c ? c->inheritable : NULL, c ? c->n_inheritable : 0);
+	spec_put_strings(w, "ambient", c ? c->ambient : NULL, c ? c->n_ambient : 0);
 	jw_object_end(w);
-}
-
-static void put_rlimits(struct json_writer *w, const Oci__Process *p)
-{
-	jw_key(w, "rlimits");
-	jw_array(w);
-	for (size_t i = 0; i < p->n_rlimits; i++) {
-		jw_object(w);
-		jw_kstr(w, "type", p->rlimits[i]->type);
-		jw_ku64(w, "hard", p->rlimits[i]->hard);
-		jw_ku64(w, "soft", p->rlimits[i]->soft);
-		jw_object_end(w);
-	}
-	jw_array_end(w);
 }
 
 static void put_asked(struct json_writer *w, const Oci__Process *p)
 {
-	put_rlimits(w, p);
+	spec_put_rlimits(w, p);
 	if (p->oomscoreadj != 0) {
 		jw_key(w, "oomScoreAdj");
 		jw_i64(w, p->oomscoreadj);
@@ -84,9 +47,9 @@ static void put_process(struct json_writer *w, const struct plan *plan, const Oc
 {
 	jw_object(w);
 	jw_kbool(w, "terminal", asked && asked->terminal);
-	put_user(w, &plan->user);
-	put_strings(w, "args", plan->argv.v, plan->argv.n);
-	put_strings(w, "env", plan->env.v, plan->env.n);
+	spec_put_user(w, &plan->user);
+	spec_put_strings(w, "args", plan->argv.v, plan->argv.n);
+	spec_put_strings(w, "env", plan->env.v, plan->env.n);
 	jw_kstr(w, "cwd", plan->cwd);
 	put_capabilities(w, asked, rule);
 	jw_kbool(w, "noNewPrivileges", !rule->new_privileges || (asked && asked->nonewprivileges));
@@ -104,25 +67,16 @@ RESULT spec_write_process(const struct plan *plan, const Oci__Process *asked,
 	return buf_end(json, "process");
 }
 
-static void put_namespace(struct json_writer *w, const char *type, const char *path)
-{
-	jw_object(w);
-	jw_kstr(w, "type", type);
-	if (path)
-		jw_kstr(w, "path", path);
-	jw_object_end(w);
-}
-
 /* The network is the guest's: the pod is the virtual machine. */
 static void put_namespaces(struct json_writer *w, const struct spec_inputs *in)
 {
 	jw_key(w, "namespaces");
 	jw_array(w);
-	put_namespace(w, "pid", in->pid_ns);
-	put_namespace(w, "mount", NULL);
-	put_namespace(w, "cgroup", NULL);
-	put_namespace(w, "ipc", in->ipc_ns);
-	put_namespace(w, "uts", in->uts_ns);
+	spec_put_namespace(w, "pid", in->pid_ns);
+	spec_put_namespace(w, "mount", NULL);
+	spec_put_namespace(w, "cgroup", NULL);
+	spec_put_namespace(w, "ipc", in->ipc_ns);
+	spec_put_namespace(w, "uts", in->uts_ns);
 	jw_array_end(w);
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <base/buf.h>
+#include <base/mount_flags.h>
 #include <sys/mount.h>
 
 enum {
@@ -11,46 +12,9 @@ enum {
 	LOWER_MAX = 128 * 1024
 };
 
-static const struct {
-	const char *name;
-	unsigned long set, clear;
-} flags[] = {
-	{ "async", 0, MS_SYNCHRONOUS },
-	{ "atime", 0, MS_NOATIME },
-	{ "bind", MS_BIND, 0 },
-	{ "defaults", 0, 0 },
-	{ "dev", 0, MS_NODEV },
-	{ "diratime", 0, MS_NODIRATIME },
-	{ "dirsync", MS_DIRSYNC, 0 },
-	{ "exec", 0, MS_NOEXEC },
-	{ "lazytime", MS_LAZYTIME, 0 },
-	{ "mand", 0, 0 },
-	{ "noatime", MS_NOATIME, 0 },
-	{ "nodev", MS_NODEV, 0 },
-	{ "nodiratime", MS_NODIRATIME, 0 },
-	{ "noexec", MS_NOEXEC, 0 },
-	{ "nomand", 0, 0 },
-	{ "norelatime", 0, MS_RELATIME },
-	{ "nostrictatime", 0, MS_STRICTATIME },
-	{ "nosuid", MS_NOSUID, 0 },
-	{ "rbind", MS_BIND | MS_REC, 0 },
-	{ "relatime", MS_RELATIME, 0 },
-	{ "remount", MS_REMOUNT, 0 },
-	{ "ro", MS_RDONLY, 0 },
-	{ "rw", 0, MS_RDONLY },
-	{ "strictatime", MS_STRICTATIME, 0 },
-	{ "suid", 0, MS_NOSUID },
-	{ "sync", MS_SYNCHRONOUS, 0 },
-	/* How it propagates is for the container, which sees it in the guest. */
-	{ "private", 0, 0 },
-	{ "rprivate", 0, 0 },
-	{ "shared", 0, 0 },
-	{ "rshared", 0, 0 },
-	{ "slave", 0, 0 },
-	{ "rslave", 0, 0 },
-	{ "unbindable", 0, 0 },
-	{ "runbindable", 0, 0 },
-};
+/* How it propagates is for the container, which sees it in the guest. */
+static const char *const propagation[] = { "private", "rprivate", "shared", "rshared", "slave",
+	"rslave", "unbindable", "runbindable" };
 
 struct settings {
 	unsigned long flags;
@@ -59,12 +23,11 @@ struct settings {
 
 static void take_option(struct settings *s, const char *option)
 {
-	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
-		if (!str_equal(flags[i].name, option))
-			continue;
-		s->flags = (s->flags & ~flags[i].clear) | flags[i].set;
+	if (mount_flag_apply(option, &s->flags))
 		return;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(propagation); i++)
+		if (str_equal(propagation[i], option))
+			return;
 	/* For programs of user space only. */
 	if (str_starts(option, "X-") || str_starts(option, "x-"))
 		return;

@@ -66,3 +66,9 @@ void spec_put_limits(struct json_writer *w, const Oci__LinuxResources *r);
 bool spec_is_bind(const Oci__Mount *m);
 void spec_put_mounts(struct json_writer *w, const struct spec_inputs *in);
 void spec_put_seccomp(struct json_writer *w, const Oci__LinuxSeccomp *s);
+
+/* Members that a container of the open world has too. */
+void spec_put_strings(struct json_writer *w, const char *key, char *const *v, size_t n);
+void spec_put_user(struct json_writer *w, const struct image_user *u);
+void spec_put_rlimits(struct json_writer *w, const Oci__Process *p);
+void spec_put_namespace(struct json_writer *w, const char *type, const char *path);
