@@ -103,7 +103,7 @@ static RESULT clean(const struct shim_flags *f, const struct shim_place *place, 
 	if (!failed(read_text(place->bundle, SHIM_CONFIG_FILE, &path)))
 		file = buf_cstr(&path);
 	TRY(shim_handler(f, argv0, handler));
-	e = runtime_config_load(file, handler, &c);
+	e = runtime_config_read(file, handler, &c); /* the guest image may be gone */
 	if (failed(e))
 		return err_add(e, "configuration");
 	return sandbox_clean(c.run_dir, place->sandbox_id);
