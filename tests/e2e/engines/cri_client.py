@@ -17,11 +17,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 RUNNING, EXITED = 1, 2
 
 
-def generated():
+def generated(base):
     """The messages, made of cri.proto at run time."""
     from grpc_tools import protoc
 
-    out = tempfile.mkdtemp(prefix="sealpod-cri-")
+    out = tempfile.mkdtemp(dir=base)
     if protoc.main(["protoc", f"-I{HERE}", f"--python_out={out}", f"--grpc_python_out={out}", str(HERE / "cri.proto")]) != 0:
         raise RuntimeError("cri.proto does not compile")
     sys.path.insert(0, out)
@@ -32,7 +32,7 @@ class Kubelet:
     def __init__(self, containerd, handler="sealpod"):
         import grpc
 
-        self.pb, services = generated()
+        self.pb, services = generated(containerd.base)
         self.c = containerd
         self.handler = handler
         self.channel = grpc.insecure_channel(f"unix://{containerd.socket}")
