@@ -23,7 +23,8 @@ for program in "$bin"/sealpod*; do
 	grep -qE '_chk@' <<<"$symbols" || fail 'no fortified calls'
 	# Debian's crt1.o has no CET note, so the linker drops the note of the whole; the instructions are the proof.
 	if grep -q 'X86-64' <<<"$headers"; then
-		[ "$(objdump -d -j .text "$program" | grep -c endbr64)" -ge 10 ] || fail 'no indirect branch tracking (CET)'
+		# libc calls main by its address; in a small program no other function is.
+		[ "$(objdump -d -j .text --disassemble=main "$program" | grep -c endbr64)" -ge 1 ] || fail 'no indirect branch tracking (CET)'
 	fi
 done
 [ "$found" -gt 0 ] || { echo "no programs in $bin"; exit 1; }
