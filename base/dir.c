@@ -50,6 +50,8 @@ static struct err remove_entry(int dirfd, const char *name, unsigned depth)
 		return err_new(
 			ERR_LIMIT, "%s: more than %d directories deep", name, TREE_DEPTH_MAX);
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) /* somebody else removes it too */
+		return OK;
 	if (fd < 0)
 		return err_new(ERR_SYS, "%s: removing", name);
 	struct err e = remove_entries(TAKE_FD(fd), depth - 1);

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 enum {
+	REMOVE_TRIES = 10,
+	REMOVE_PAUSE_US = 20 * 1000,
 	NAME_TRIES = 64
 };
 
@@ -188,9 +190,13 @@ void pod_remove(struct pod *p)
 			pod_process_kill(&v[i], SIGKILL);
 	}
 	pod_kill_users(p->dir);
-	/* What stays is for the next command's reaper; what is mounted is never removed. */
-	if (!failed(pod_unmount_below(p->dir)))
-		err_ignore(dir_remove_tree(p->dir));
+	/* What stays is for the next command's reaper; what is mounted is never removed. An owner
+	 * that is just being killed may still write, hence more than once. */
+	for (int i = 0; i < REMOVE_TRIES && !failed(pod_unmount_below(p->dir)); i++) {
+		if (!failed(dir_remove_tree(p->dir)))
+			return;
+		(void)usleep(REMOVE_PAUSE_US);
+	}
 }
 
 void pod_done(struct pod *p)

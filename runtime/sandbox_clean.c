@@ -9,6 +9,11 @@
 
 #include <base/file.h>
 
+enum {
+	OWNER_TRIES = 50,
+	OWNER_PAUSE_US = 20 * 1000
+};
+
 static bool same_boot(const struct pod_state *s)
 {
 	AUTO(auto_free) char *boot_id = NULL;
@@ -18,8 +23,12 @@ static bool same_boot(const struct pod_state *s)
 
 static void end_owner(const struct pod_state *s)
 {
-	if (s->owner.pid != (uint64_t)getpid() && same_boot(s))
-		pod_process_kill(&s->owner, SIGKILL);
+	if (s->owner.pid == (uint64_t)getpid() || !same_boot(s))
+		return;
+	pod_process_kill(&s->owner, SIGKILL);
+	/* What it was about to write would be what stays. */
+	for (int i = 0; i < OWNER_TRIES && pod_process_alive(&s->owner); i++)
+		(void)usleep(OWNER_PAUSE_US);
 }
 
 /* Its processes have to end first, and they end with their owner. */

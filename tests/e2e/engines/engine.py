@@ -148,7 +148,7 @@ state = "{self.base}/ctd"
 
     def start(self):
         log = open(self.base / "containerd.log", "ab")
-        env = {**os.environ, "PATH": f"{self.base}/bin:{os.environ['PATH']}"}
+        env = {**os.environ, "PATH": f"{self.base}/bin:{BIN}:{os.environ['PATH']}"}
         self.process = subprocess.Popen(["containerd", "-c", self.base / "config.toml"], stdin=subprocess.DEVNULL,
                                         stdout=log, stderr=log, env=env, start_new_session=True)
         for _ in range(100):
