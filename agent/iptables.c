@@ -6,7 +6,8 @@
 #include <base/process.h>
 
 enum {
-	RULES_MAX = 1024 * 1024
+	RULES_MAX = 1024 * 1024,
+	DATA_FIELD = 1 /* of both responses */
 };
 
 /* With a manifest the network is what was set before the first container, and filters are not. */
@@ -56,6 +57,15 @@ RESULT effect_filter_set(bool ipv6, struct bytes rules, struct buf *out)
 	return process_run_ok(argv, rules, out);
 }
 
+/* Both responses are one field of bytes. */
+static void answer(struct ttrpc_call *call, struct err e, const struct buf *data)
+{
+	if (failed(e))
+		reply_failure(call, e);
+	else
+		ttrpc_answer_field(call, DATA_FIELD, buf_bytes(data));
+}
+
 static RESULT save(struct agent *a, struct bytes payload, struct buf *out)
 {
 	AUTO(pb_free_any) Agent__GetIPTablesRequest *q = NULL;
@@ -68,16 +78,9 @@ static RESULT save(struct agent *a, struct bytes payload, struct buf *out)
 void iptables_get(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT(RULES_MAX);
-	Agent__GetIPTablesResponse msg = AGENT__GET_IPTABLES_RESPONSE__INIT;
 	struct err e = save(a, payload, &out);
 
-	if (failed(e)) {
-		reply_failure(call, e);
-		return;
-	}
-	msg.data.data = out.p;
-	msg.data.len = out.n;
-	reply(call, &msg.base);
+	answer(call, e, &out);
 }
 
 static RESULT restore(struct agent *a, struct bytes payload, struct buf *out)
@@ -94,14 +97,7 @@ static RESULT restore(struct agent *a, struct bytes payload, struct buf *out)
 void iptables_set(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT(RULES_MAX);
-	Agent__SetIPTablesResponse msg = AGENT__SET_IPTABLES_RESPONSE__INIT;
 	struct err e = restore(a, payload, &out);
 
-	if (failed(e)) {
-		reply_failure(call, e);
-		return;
-	}
-	msg.data.data = out.p;
-	msg.data.len = out.n;
-	reply(call, &msg.base);
+	answer(call, e, &out);
 }
