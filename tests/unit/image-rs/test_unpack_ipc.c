@@ -149,7 +149,7 @@ static void test_broken_child(void **state)
 	assert_null(u);
 	/* Freed while it runs: killed, and done() is not called. */
 	d.code = ERR_OK;
-	s.program = "/bin/cat";
+	s.program = "/usr/bin/yes"; /* one that never ends: its output goes nowhere */
 	assert_ok(unpack_start(d.loop, &s, &u));
 	unpack_free(u);
 	assert_ok(loop_once(d.loop, 0));
