@@ -6,7 +6,9 @@
 
 enum {
 	OUT_MAX = 4 * 1024 * 1024,
-	WATCH_S = 2
+	WATCH_S = 2,
+	NS_PER_S = 1000000000,
+	NS_PER_MS = 1000000
 };
 
 static void bytes_column(struct buf *out, uint64_t v)
@@ -24,14 +26,12 @@ static void put_head(struct buf *out)
 
 static void put_container(const char *pod, const struct pod_container_stats *c, struct buf *out)
 {
-	const double ns = 1e9;
-
 	buf_printf(out, "%-18.18s %-18.18s", pod, c->id);
 	if (!c->known) {
 		buf_puts(out, "  the guest does not tell\n");
 		return;
 	}
-	buf_printf(out, " %10.2f", (double)c->cpu_ns / ns);
+	buf_printf(out, " %10.2f", (double)c->cpu_ns / NS_PER_S);
 	bytes_column(out, c->memory);
 	/* Without a limit guests say the largest number there is. */
 	if (c->memory_limit == 0 || c->memory_limit >= UINT64_C(1) << 60)
@@ -44,22 +44,47 @@ static void put_container(const char *pod, const struct pod_container_stats *c, 
 	buf_puts(out, "\n");
 }
 
-static void put_process(const char *pod, const struct pod_process_stats *p, struct buf *out)
+static void put_host(
+	const char *pod, const char *what, uint64_t cpu_ns, uint64_t memory, struct buf *out)
 {
-	buf_printf(out, "%-18.18s host: %-12.12s %10.2f", pod, p->name, (double)p->cpu_ms / 1000.0);
-	bytes_column(out, p->resident);
-	buf_puts(out, "\n");
+	buf_printf(out, "%-18.18s host: %-12.12s %10.2f", pod, what, (double)cpu_ns / NS_PER_S);
+	bytes_column(out, memory);
 }
 
 static void put_text(const struct pod *p, const struct pod_stats *s, struct buf *out)
 {
+	const struct host_cgroup_usage *all = &s->host.all;
+
 	for (size_t i = 0; i < s->n_containers; i++)
 		put_container(p->state.id, &s->containers[i], out);
-	for (size_t i = 0; i < s->n_processes; i++)
-		put_process(p->state.id, &s->processes[i], out);
+	for (size_t i = 0; i < s->host.n_processes; i++) {
+		const struct pod_process_stats *h = &s->host.processes[i];
+
+		put_host(p->state.id, h->name, h->user_ns + h->system_ns, h->resident, out);
+		buf_puts(out, "\n");
+	}
+	put_host(p->state.id, "all", all->cpu_ns, all->memory_bytes, out);
+	buf_printf(out, " %9s %6llu  disk: read", "", (unsigned long long)all->processes);
+	bytes_column(out, all->read_bytes);
+	buf_puts(out, ", written");
+	bytes_column(out, all->write_bytes);
+	buf_puts(out, "\n");
 }
 
 /* ---- for programs ---- */
+
+static void put_host_json(const struct pod_host_stats *h, struct json_writer *w)
+{
+	jw_key(w, "host_all");
+	jw_object(w);
+	jw_kstr(w, "source", h->grouped ? "cgroup" : "processes");
+	jw_ku64(w, "cpu_ns", h->all.cpu_ns);
+	jw_ku64(w, "memory", h->all.memory_bytes);
+	jw_ku64(w, "processes", h->all.processes);
+	jw_ku64(w, "read_bytes", h->all.read_bytes);
+	jw_ku64(w, "written_bytes", h->all.write_bytes);
+	jw_object_end(w);
+}
 
 static void put_json(const struct pod *p, const struct pod_stats *s, struct json_writer *w)
 {
@@ -85,16 +110,17 @@ static void put_json(const struct pod *p, const struct pod_stats *s, struct json
 	jw_array_end(w);
 	jw_key(w, "host");
 	jw_array(w);
-	for (size_t i = 0; i < s->n_processes; i++) {
-		const struct pod_process_stats *h = &s->processes[i];
+	for (size_t i = 0; i < s->host.n_processes; i++) {
+		const struct pod_process_stats *h = &s->host.processes[i];
 		jw_object(w);
 		jw_kstr(w, "process", h->name);
 		jw_ku64(w, "pid", h->pid);
-		jw_ku64(w, "cpu_ms", h->cpu_ms);
+		jw_ku64(w, "cpu_ms", (h->user_ns + h->system_ns) / NS_PER_MS);
 		jw_ku64(w, "resident", h->resident);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
+	put_host_json(&s->host, w);
 	jw_object_end(w);
 }
 

@@ -193,6 +193,23 @@ static RESULT make_all(struct host_cgroup *g, bool only)
 	return OK;
 }
 
+RESULT cgroup_find(const struct host_cgroup_spec *spec, struct host_cgroup *g)
+{
+	TRY(host_cgroup_path(spec, &g->pod));
+	TRY(str_format(&g->overhead, "sealpod-overhead/%s", spec->id));
+	return find_hierarchies(g, spec->root ? spec->root : HOST_CGROUP_ROOT);
+}
+
+void cgroup_forget(struct host_cgroup *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		free(g->hierarchies[i].dir);
+		free(g->hierarchies[i].home);
+	}
+	free(g->pod);
+	free(g->overhead);
+}
+
 RESULT host_cgroup_new(const struct host_cgroup_spec *spec, struct host_cgroup **ret_group)
 {
 	AUTO(host_cgroup_freep) struct host_cgroup *g = calloc(1, sizeof(*g));
@@ -200,9 +217,7 @@ RESULT host_cgroup_new(const struct host_cgroup_spec *spec, struct host_cgroup *
 	if (!g)
 		return err_new(ERR_NOMEM, "control group");
 	g->only = spec->only;
-	TRY(host_cgroup_path(spec, &g->pod));
-	TRY(str_format(&g->overhead, "sealpod-overhead/%s", spec->id));
-	TRY(find_hierarchies(g, spec->root ? spec->root : HOST_CGROUP_ROOT));
+	TRY(cgroup_find(spec, g));
 	cgroup_remember(g);
 	TRY(make_all(g, spec->only));
 	*ret_group = TAKE(g);
@@ -251,30 +266,21 @@ void host_cgroup_freep(struct host_cgroup **group)
 			remove_group(h->dir, g->pod, h->made_pod, until);
 		if (h->has_overhead)
 			remove_group(h->dir, g->overhead, h->made_overhead, until);
-		free(h->dir);
-		free(h->home);
 	}
-	free(g->pod);
-	free(g->overhead);
+	cgroup_forget(g);
 	free(g);
 	*group = NULL;
 }
 
 void host_cgroup_clean(const struct host_cgroup_spec *spec)
 {
-	struct host_cgroup g = { 0 };
+	AUTO(cgroup_forget) struct host_cgroup g = { 0 };
 	uint64_t until = clock_monotonic_ms() + REMOVE_MS;
 
-	if (!failed(host_cgroup_path(spec, &g.pod)) &&
-		!failed(str_format(&g.overhead, "sealpod-overhead/%s", spec->id)) &&
-		!failed(find_hierarchies(&g, spec->root ? spec->root : HOST_CGROUP_ROOT))) {
-		for (size_t i = 0; i < g.n; i++) {
-			remove_group(g.hierarchies[i].dir, g.pod, strlen(g.pod), until);
-			remove_group(g.hierarchies[i].dir, g.overhead, strlen(g.overhead), until);
-		}
+	if (failed(cgroup_find(spec, &g)))
+		return;
+	for (size_t i = 0; i < g.n; i++) {
+		remove_group(g.hierarchies[i].dir, g.pod, strlen(g.pod), until);
+		remove_group(g.hierarchies[i].dir, g.overhead, strlen(g.overhead), until);
 	}
-	for (size_t i = 0; i < g.n; i++)
-		free(g.hierarchies[i].dir);
-	free(g.pod);
-	free(g.overhead);
 }

@@ -23,6 +23,9 @@ struct host_cgroup {
 	bool entered; /* this process is in it */
 };
 
+/* Paths and hierarchies, nothing made; cgroup_forget() also what is found of a failure. */
+RESULT cgroup_find(const struct host_cgroup_spec *spec, struct host_cgroup *g);
+void cgroup_forget(struct host_cgroup *g); /* removes nothing */
 /* `group` "" is the root. The caller frees. */
 RESULT cgroup_file(const char *dir, const char *group, const char *name, char **ret_path);
 RESULT cgroup_write(const char *dir, const char *group, const char *name, const char *value);

@@ -8,6 +8,10 @@
 #include <runtime/guest_log.h>
 #include <runtime/timeline.h>
 
+enum {
+	NS_PER_S = 1000000000
+};
+
 struct denials {
 	char code[DENIAL_CODE_MAX];
 	uint64_t n;
@@ -287,6 +291,11 @@ static void put_seconds(struct buf *out, uint64_t whole, uint64_t rest, int digi
 		(unsigned long long)rest);
 }
 
+static void put_ns(struct buf *out, uint64_t ns)
+{
+	put_seconds(out, ns / NS_PER_S, ns % NS_PER_S, 9);
+}
+
 static void put_stages(const struct pod_metrics *m, struct buf *out)
 {
 	family(out, "pod_stage_seconds", "gauge", "How long a stage of a pod's start took.");
@@ -315,8 +324,8 @@ static void put_processes(const struct pod_metrics *m, struct buf *out)
 	family(out, "process_resident_memory_bytes", "gauge",
 		"Memory of the host that a pod's processes use; owner is the shim.");
 	for (size_t i = 0; i < m->n; i++) {
-		for (size_t k = 0; k < m->stats[i].n_processes; k++) {
-			const struct pod_process_stats *p = &m->stats[i].processes[k];
+		for (size_t k = 0; k < m->stats[i].host.n_processes; k++) {
+			const struct pod_process_stats *p = &m->stats[i].host.processes[k];
 			sample(out, "process_resident_memory_bytes", m->pods[i].state.id);
 			label(out, "process", p->name);
 			buf_printf(out, "} %llu\n", (unsigned long long)p->resident);
@@ -325,11 +334,49 @@ static void put_processes(const struct pod_metrics *m, struct buf *out)
 	family(out, "process_cpu_seconds_total", "counter",
 		"Processor time of the host that a pod's processes used.");
 	for (size_t i = 0; i < m->n; i++) {
-		for (size_t k = 0; k < m->stats[i].n_processes; k++) {
-			const struct pod_process_stats *p = &m->stats[i].processes[k];
+		for (size_t k = 0; k < m->stats[i].host.n_processes; k++) {
+			const struct pod_process_stats *p = &m->stats[i].host.processes[k];
 			sample(out, "process_cpu_seconds_total", m->pods[i].state.id);
 			label(out, "process", p->name);
-			put_seconds(out, p->cpu_ms / 1000, p->cpu_ms % 1000, 3);
+			put_ns(out, p->user_ns + p->system_ns);
+		}
+	}
+}
+
+static const struct {
+	const char *name, *type, *help;
+	size_t offset;
+	bool ns;
+} host[] = {
+#define ROW(n, t, member, h)                                                                       \
+	.name = "pod_host_" n, .type = (t), .help = (h),                                           \
+	.offset = offsetof(struct host_cgroup_usage, member)
+	{ ROW("cpu_seconds_total", "counter", cpu_ns, "Processor time of the host for a pod."),
+		.ns = true },
+	{ ROW("memory_bytes", "gauge", memory_bytes,
+		"Memory of the host for a pod: its machine, helpers and page cache.") },
+	{ ROW("processes", "gauge", processes, "Processes of the host that make a pod.") },
+	{ ROW("disk_read_bytes_total", "counter", read_bytes,
+		"Read from the host's disks for a pod.") },
+	{ ROW("disk_written_bytes_total", "counter", write_bytes,
+		"Written to the host's disks for a pod.") },
+#undef ROW
+};
+
+static void put_host(const struct pod_metrics *m, struct buf *out)
+{
+	for (size_t row = 0; row < ARRAY_LEN(host); row++) {
+		family(out, host[row].name, host[row].type, host[row].help);
+		for (size_t i = 0; i < m->n; i++) {
+			uint64_t v;
+
+			memcpy(&v, (const uint8_t *)&m->stats[i].host.all + host[row].offset,
+				sizeof(v));
+			sample(out, host[row].name, m->pods[i].state.id);
+			if (host[row].ns)
+				put_ns(out, v);
+			else
+				buf_printf(out, "} %llu\n", (unsigned long long)v);
 		}
 	}
 }
@@ -370,8 +417,6 @@ static void put_container(const struct pod_metrics *m, size_t i, size_t row, str
 
 static void put_containers(const struct pod_metrics *m, struct buf *out)
 {
-	const uint64_t ns = 1000000000;
-
 	for (size_t row = 0; row < ARRAY_LEN(guest); row++) {
 		family(out, guest[row].name, guest[row].type, guest[row].help);
 		for (size_t i = 0; i < m->n; i++)
@@ -385,7 +430,7 @@ static void put_containers(const struct pod_metrics *m, struct buf *out)
 				continue;
 			sample(out, "container_cpu_seconds_total", m->pods[i].state.id);
 			label(out, "container", c->id);
-			put_seconds(out, c->cpu_ns / ns, c->cpu_ns % ns, 9);
+			put_ns(out, c->cpu_ns);
 		}
 	}
 }
@@ -414,6 +459,7 @@ RESULT pod_metrics_read(struct pod_metrics *m, struct buf *out)
 		put_pods(m, out);
 		put_stages(m, out);
 		put_processes(m, out);
+		put_host(m, out);
 		put_containers(m, out);
 		put_denials(m, out);
 		e = buf_end(out, "metrics");

@@ -3,81 +3,12 @@
 #include "agent_internal.h"
 
 #include <agent.pb-c.h>
-#include <unistd.h>
 
-#include <base/file.h>
 #include <net/transport.h>
 
 enum {
-	LINE_MAX_BYTES = 4096,
-	FIELD_UTIME = 14, /* proc(5); the state is field 3 */
-	FIELD_STATE = 3,
 	CONNECT_MS = 1000
 };
-
-/* ---- processes ---- */
-
-/* The n-th field of digits, from 0; fields end at blanks. */
-static bool field(struct bytes line, size_t n, uint64_t *ret_v)
-{
-	AUTO(auto_free) char *text = NULL;
-	const char *p;
-
-	if (failed(bytes_to_str(line, &text)))
-		return false;
-	p = text + strspn(text, " ");
-	for (; n > 0 && *p; n--) {
-		p += strcspn(p, " \n");
-		p += strspn(p, " \n");
-	}
-	char *end = text + (p - text) + strspn(p, "0123456789");
-	*end = '\0';
-	return !failed(str_to_u64(p, INT64_MAX, "field", ret_v));
-}
-
-RESULT pod_process_stats_parse(struct bytes stat, struct bytes statm, struct pod_process_stats *s)
-{
-	const uint8_t *close = stat.n ? memrchr(stat.p, ')', stat.n) : NULL;
-	long ticks = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
-	uint64_t user = 0, kernel = 0, pages = 0;
-	size_t at;
-
-	if (!close || ticks <= 0 || page <= 0)
-		return err_new(ERR_FORMAT, "process status");
-	at = (size_t)(close - stat.p) + 1;
-	const struct bytes rest = bytes_of(stat.p + at, stat.n - at);
-	if (!field(rest, FIELD_UTIME - FIELD_STATE, &user) ||
-		!field(rest, FIELD_UTIME - FIELD_STATE + 1, &kernel) || !field(statm, 1, &pages))
-		return err_new(ERR_FORMAT, "process status");
-	/* Milliseconds of three hundred million years fit. */
-	s->cpu_ms = (user + kernel) / (uint64_t)ticks * 1000 +
-		    (user + kernel) % (uint64_t)ticks * 1000 / (uint64_t)ticks;
-	if (__builtin_mul_overflow(pages, (uint64_t)page, &s->resident))
-		return err_new(ERR_FORMAT, "process status");
-	return OK;
-}
-
-static RESULT read_proc(uint64_t pid, const char *name, struct buf *out)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%llu/%s", (unsigned long long)pid, name);
-	return file_read(path, out);
-}
-
-static void add_process(const struct pod_process *p, struct pod_stats *out)
-{
-	AUTO(buf_done) struct buf stat = BUF_INIT(LINE_MAX_BYTES);
-	AUTO(buf_done) struct buf statm = BUF_INIT(LINE_MAX_BYTES);
-	struct pod_process_stats s = { .name = p->name, .pid = p->pid };
-
-	if (pod_process_alive(p) && !failed(read_proc(p->pid, "stat", &stat)) &&
-		!failed(read_proc(p->pid, "statm", &statm)) &&
-		!failed(pod_process_stats_parse(buf_bytes(&stat), buf_bytes(&statm), &s)))
-		out->processes[out->n_processes++] = s;
-}
-
-/* ---- containers ---- */
 
 static uint64_t sum_blkio(const Agent__BlkioStats *b, const char *op)
 {
@@ -155,13 +86,10 @@ RESULT pod_stats_read(const struct pod *p, const char *container, struct pod_sta
 	AUTO(agent_client_freep) struct agent_client *agent = NULL;
 	AUTO(auto_free) char *address = NULL;
 	struct agent_client_config c = { .fd = -1 };
-	const struct pod_process *processes = p->state.processes.items;
 	struct pod_stats *s = ret_stats;
 
 	*s = (struct pod_stats){ 0 };
-	add_process(&p->state.owner, s);
-	for (size_t i = 0; i < p->state.processes.n; i++)
-		add_process(&processes[i], s);
+	pod_host_stats_read(&p->state, &s->host);
 	add_containers(p, container, s);
 	TRY(str_format(&address, "unix://%s/" POD_SOCKET, p->dir));
 	TRY(loop_new(&loop));

@@ -221,6 +221,11 @@ pid_t sandbox_pid(const struct sandbox *s)
 	return s->machine.vm.qemu.pid > 0 ? s->machine.vm.qemu.pid : 0;
 }
 
+void sandbox_host_stats(const struct sandbox *s, struct pod_host_stats *ret_stats)
+{
+	pod_host_stats_read(&s->pod.state, ret_stats);
+}
+
 struct agent_client *sandbox_agent(struct sandbox *s)
 {
 	return s->agent;

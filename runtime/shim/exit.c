@@ -97,7 +97,7 @@ static void set_exit(struct task *p, int status)
 static void on_exit_status(void *arg, struct err e, int status)
 {
 	struct task *p = arg;
-	enum pod_state pod = p->shim->pod;
+	enum pod_phase pod = p->shim->pod;
 
 	if (failed(e)) {
 		log_failure(LOG_MODULE, "exit status unknown", e);

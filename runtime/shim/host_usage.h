@@ -1,10 +1,7 @@
-/* What a process of this host uses, as statistics of a container. */
+/* What a pod costs this host, as statistics of a container. */
 #pragma once
 
-#include <base/buf.h>
+#include <runtime/pod_stats.h>
 
-/* CPU time and resident memory from /proc/PID; ERR_NOT_FOUND when it is gone. Appends packed
- * Metrics, see metrics.h. */
-RESULT host_usage_pack(uint32_t pid, bool v2, struct buf *out);
-/* User and system time, in ticks, of a line of /proc/PID/stat; the name in it may hold anything. */
-RESULT host_usage_parse(struct bytes line, uint64_t *ret_user, uint64_t *ret_system);
+/* Appends packed Metrics, see metrics.h. Disks are one device of numbers 0:0. */
+RESULT host_usage_pack(const struct pod_host_stats *h, bool v2, struct buf *out);

@@ -300,6 +300,7 @@ static RESULT metrics(struct shim *s, struct bytes payload, struct ttrpc_call *c
 	Sandbox__SandboxMetricsResponse r = SANDBOX__SANDBOX_METRICS_RESPONSE__INIT;
 	Containerd__Metric m = CONTAINERD__METRIC__INIT;
 	Pb__Any any = PB__ANY__INIT;
+	struct pod_host_stats host;
 	struct timespec now;
 	bool v2 = metrics_host_is_v2();
 
@@ -307,7 +308,8 @@ static RESULT metrics(struct shim *s, struct bytes payload, struct ttrpc_call *c
 	TRY(check_id(s, q->sandbox_id));
 	if (s->pod != POD_RUNNING)
 		return err_new(ERR_STATE, "the sandbox is not running");
-	TRY(host_usage_pack(s->pid, v2, &value));
+	sandbox_host_stats(s->sandbox, &host);
+	TRY(host_usage_pack(&host, v2, &value));
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	Pb__Timestamp at = timestamp_of(&now);
 	any.type_url = text_of(v2 ? METRICS_V2 : METRICS_V1);

@@ -80,7 +80,7 @@ struct task {
 	struct create *create;		/* what Create asked for, until it is answered */
 };
 
-enum pod_state {
+enum pod_phase {
 	POD_NONE,
 	POD_STARTING,
 	POD_RUNNING,
@@ -111,7 +111,7 @@ struct shim {
 	struct runtime_config config;
 	bool configured;
 	struct sandbox *sandbox;
-	enum pod_state pod;
+	enum pod_phase pod;
 	bool aborted; /* while starting */
 	struct timespec created_at, exited_at;
 	uint32_t pid; /* QEMU's */

@@ -1,10 +1,11 @@
 /* What "start" reads, how it is called, and where streams go: the engine's words, all three. */
 #include "bootstrap.h"
 #include "flags.h"
-#include "host_usage.h"
 #include "stdio_uri.h"
 
 #include <string.h>
+
+#include <runtime/pod_stats.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,10 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO(bootstrap_done) struct bootstrap b = { 0 };
 	AUTO(stdio_uri_done) struct stdio_uri u = { 0 };
 	AUTO(buf_done) struct buf text = BUF_INIT(1 << 20);
-	uint64_t user, system_time;
+	struct pod_process_stats stats;
 
 	err_ignore(bootstrap_parse(bytes_of(data, size), "c1", "2", &b));
-	err_ignore(host_usage_parse(bytes_of(data, size), &user, &system_time));
+	err_ignore(pod_process_stats_parse(bytes_of(data, size), bytes_of(data, size), &stats));
 	parse_flags(data, size);
 	buf_put(&text, bytes_of(data, size));
 	if (buf_cstr(&text))

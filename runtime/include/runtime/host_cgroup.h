@@ -30,11 +30,6 @@ RESULT host_cgroup_enter_vm(struct host_cgroup *g, pid_t qemu);
 RESULT host_cgroup_set_cpus(
 	struct host_cgroup *g, const struct cpu_list *cpus, const struct cpu_list *nodes);
 
-struct host_cgroup_usage {
-	uint64_t cpu_ns, memory_bytes, processes;
-};
-/* Of both groups together; a hierarchy without the controller counts 0. */
-RESULT host_cgroup_usage(const struct host_cgroup *g, struct host_cgroup_usage *ret_usage);
 /* Leaves the groups and removes them, with parents that were made for them. Those that others
  * still use stay. NULL is fine. */
 void host_cgroup_freep(struct host_cgroup **g);
@@ -42,3 +37,11 @@ void host_cgroup_freep(struct host_cgroup **g);
 void host_cgroup_clean(const struct host_cgroup_spec *spec);
 /* Path below each hierarchy's root, without '/' at its start; the caller frees. */
 RESULT host_cgroup_path(const struct host_cgroup_spec *spec, char **ret_path);
+
+struct host_cgroup_usage {
+	uint64_t cpu_ns, memory_bytes, processes;
+	uint64_t read_bytes, write_bytes; /* of block devices */
+};
+/* Of both groups of a running pod together, by whoever asks; a hierarchy without the controller
+ * counts 0. ERR_NOT_FOUND, ERR_UNSUPPORTED: there are none. */
+RESULT host_cgroup_usage(const struct host_cgroup_spec *spec, struct host_cgroup_usage *ret_usage);

@@ -8,6 +8,7 @@
 
 #include "runtime/agent_client.h"
 #include "runtime/config.h"
+#include "runtime/pod_stats.h"
 #include "runtime/run.h"
 
 #include <agent.pb-c.h>
@@ -39,6 +40,7 @@ void sandbox_stop(struct sandbox *s);
 void sandbox_freep(struct sandbox **s); /* stops it first */
 
 pid_t sandbox_pid(const struct sandbox *s); /* QEMU's; 0 before sandbox_start() */
+void sandbox_host_stats(const struct sandbox *s, struct pod_host_stats *ret_stats);
 struct agent_client *sandbox_agent(struct sandbox *s);
 /* Sandboxes of shims that were killed: everything of pod `id` that is recorded or recognised is
  * ended and removed: processes, mounts, taps, cgroups, directories. Missing ones are fine. */

@@ -181,7 +181,7 @@ static void check_root(const char *root, const char *controller)
 	assert_ok(host_cgroup_enter(g, child.pid));
 	assert_true(is_in(child.pid, p.path));
 	assert_ok(host_cgroup_enter_vm(g, child.pid));
-	assert_ok(host_cgroup_usage(g, &usage));
+	assert_ok(host_cgroup_usage(&p.spec, &usage));
 	host_cgroup_clean(&p.spec); /* somebody lives there: it stays */
 	assert_true(exists(root, controller, p.path));
 	process_end(&child);
@@ -223,7 +223,7 @@ static void test_overhead(void **state)
 	assert_ok(host_cgroup_enter_vm(g, qemu.pid));
 	assert_true(is_in(qemu.pid, p.path));
 	assert_true(is_in(helper.pid, "/sealpod-overhead/test-"));
-	assert_ok(host_cgroup_usage(g, &usage));
+	assert_ok(host_cgroup_usage(&p.spec, &usage));
 	assert_int_equal(usage.processes, 2);
 }
 

@@ -28,7 +28,8 @@ static void test_process(void **state)
 		"77 (a ) 9 name) S 1 77 77 0 -1 4194304 1 2 3 4 %llu %llu 0 0 20 0 1 0 5 6 7\n",
 		(unsigned long long)(2 * ticks), (unsigned long long)ticks);
 	assert_ok(pod_process_stats_parse(bytes_str(line), bytes_str("100 25 3 4 5 6 7\n"), &s));
-	assert_int_equal(s.cpu_ms, 3000);
+	assert_int_equal(s.user_ns, 2000000000);
+	assert_int_equal(s.system_ns, 1000000000);
 	assert_int_equal(s.resident, 25 * page);
 	assert_err(pod_process_stats_parse(bytes_str("1 (x"), bytes_str("1 2"), &s), ERR_FORMAT);
 	assert_err(
@@ -221,10 +222,10 @@ static void test_stats(void **state)
 	assert_true(s->containers[1].known);
 	assert_int_equal(s->containers[1].memory, 4096);
 	assert_int_equal(s->containers[1].rx_bytes, 10);
-	assert_int_equal(s->n_processes, 1);
-	assert_string_equal(s->processes[0].name, "owner");
-	assert_int_equal(s->processes[0].pid, getpid());
-	assert_true(s->processes[0].resident > 0);
+	assert_int_equal(s->host.n_processes, 1);
+	assert_string_equal(s->host.processes[0].name, "owner");
+	assert_int_equal(s->host.processes[0].pid, getpid());
+	assert_true(s->host.processes[0].resident > 0);
 	assert_ok(pod_metrics_new(run_dir, &m));
 	assert_ok(pod_metrics_read(m, &out));
 	assert_has(&out, "\nsealpod_container_cpu_seconds_total{pod=\"talks\",container=\"first\"} "

@@ -343,6 +343,15 @@ pid_t sandbox_pid(const struct sandbox *s)
 	return s->running ? FAKE_PID : 0;
 }
 
+void sandbox_host_stats(const struct sandbox *s, struct pod_host_stats *ret_stats)
+{
+	*ret_stats = (struct pod_host_stats){
+		.processes = { { .user_ns = 2, .system_ns = 3 } },
+		.n_processes = s->running ? 1 : 0,
+		.all = { .cpu_ns = 5, .memory_bytes = 4096, .processes = 1, .read_bytes = 7 },
+	};
+}
+
 struct agent_client *sandbox_agent(struct sandbox *s)
 {
 	return s->agent;
