@@ -1,15 +1,14 @@
 /* sealpod initdata: make, digest and show what is bound to a pod's launch. */
 #include "commands.h"
+#include "initdata_entries.h"
 
 #include <base/encode.h>
 #include <base/file.h>
-#include <measured-boot/initdata.h>
 #include <runtime/pod_initdata.h>
 
 enum {
 	CARRIER_MAX = 2 * 1024 * 1024, /* base64 of the largest image, and more */
 	OUT_MAX = 8 * 1024 * 1024,
-	ENTRIES_MAX = 64,
 	HOST_DATA_SIZE = 32,
 	MR_CONFIG_ID_SIZE = 48
 };
@@ -75,67 +74,14 @@ static RESULT read_optional(const char *path, struct buf *ret)
 	return path ? file_read(path, ret) : OK;
 }
 
-struct pairs {
-	struct json_pair v[ENTRIES_MAX];
-	size_t n;
-};
-
-static void pairs_done(struct pairs *p)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		free(p->v[i].name);
-		free(p->v[i].value);
-	}
-}
-
-/* Takes nothing: name and value are copied. */
-static RESULT add_pair(struct pairs *p, const char *name, struct bytes text)
-{
-	if (p->n >= ENTRIES_MAX)
-		return err_new(ERR_LIMIT, "more than %d entries", ENTRIES_MAX);
-	struct json_pair *pair = &p->v[p->n++];
-	TRY(str_dup(name, &pair->name));
-	return bytes_to_str(text, &pair->value);
-}
-
-/* A mistake in a file is found here rather than by the guest. */
-static RESULT check_entry(const char *name, struct bytes text)
-{
-	AUTO(json_freep) struct json *root = NULL;
-	struct err e = OK;
-
-	if (str_ends(name, ".json"))
-		e = json_parse(text, &root);
-	else if (str_ends(name, ".toml"))
-		e = toml_parse(text, &root);
-	return failed(e) ? err_add(e, "%s", name) : OK;
-}
-
-static RESULT add_data(const struct strv *data, struct pairs *p)
-{
-	for (size_t i = 0; i < data->n; i++) {
-		AUTO(buf_done) struct buf text = BUF_INIT(INITDATA_MAX);
-		AUTO(auto_free) char *name = NULL;
-		const char *equals = strchr(data->v[i], '=');
-		if (!equals)
-			return err_new(ERR_USAGE, "--data %s: not NAME=FILE", data->v[i]);
-		TRY(str_format(&name, "%.*s", (int)(equals - data->v[i]), data->v[i]));
-		TRY(file_read(equals + 1, &text));
-		TRY(check_entry(name, buf_bytes(&text)));
-		TRY(add_pair(p, name, buf_bytes(&text)));
-	}
-	return OK;
-}
-
 /* The entries that the options for people make. */
-static RESULT add_made(const struct make_options *o, struct pairs *p)
+static RESULT add_made(const struct make_options *o, struct initdata_entries *entries)
 {
 	AUTO(buf_done) struct buf kbs_ca = BUF_INIT(INITDATA_MAX);
 	AUTO(buf_done) struct buf manifest = BUF_INIT(INITDATA_MAX);
 	AUTO(buf_done) struct buf policy = BUF_INIT(INITDATA_MAX);
 	AUTO(buf_done) struct buf registry_ca = BUF_INIT(INITDATA_MAX);
 	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
-	AUTO(initdata_done) struct initdata made = { 0 };
 
 	if (!o->kbs && !o->manifest && !o->image_policy && !o->registry_ca)
 		return OK;
@@ -143,8 +89,6 @@ static RESULT add_made(const struct make_options *o, struct pairs *p)
 	TRY(read_optional(o->manifest, &manifest));
 	TRY(read_optional(o->image_policy, &policy));
 	TRY(read_optional(o->registry_ca, &registry_ca));
-	if (o->manifest)
-		TRY(check_entry(INITDATA_MANIFEST, buf_bytes(&manifest)));
 	struct pod_initdata from = {
 		.kbs = o->kbs,
 		.kbs_ca = buf_bytes(&kbs_ca),
@@ -153,10 +97,7 @@ static RESULT add_made(const struct make_options *o, struct pairs *p)
 		.registry_ca = buf_bytes(&registry_ca),
 	};
 	TRY(pod_initdata_make(&from, &toml));
-	TRY(initdata_parse(buf_bytes(&toml), &made));
-	for (size_t i = 0; i < made.data.n; i++)
-		TRY(add_pair(p, made.data.v[i].name, bytes_str(made.data.v[i].value)));
-	return OK;
+	return initdata_entries_add(entries, buf_bytes(&toml));
 }
 
 static RESULT carry(const char *format, struct bytes toml, struct buf *out)
@@ -172,19 +113,18 @@ static RESULT carry(const char *format, struct bytes toml, struct buf *out)
 static RESULT make(const void *options, const struct cli_args *args, int *ret_exit)
 {
 	const struct make_options *o = options;
-	AUTO(pairs_done) struct pairs p = { 0 };
+	AUTO(initdata_entries_done) struct initdata_entries entries = { 0 };
 	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
 	AUTO(buf_done) struct buf out = BUF_INIT(OUT_MAX);
 	enum digest_alg alg = DIGEST_SHA256;
 
 	(void)args;
 	(void)ret_exit;
-	TRY(add_made(o, &p));
-	TRY(add_data(&o->data, &p));
+	TRY(add_made(o, &entries));
+	TRY(initdata_entries_files(&entries, &o->data, false));
 	if (o->algorithm)
 		TRY(digest_alg_parse(o->algorithm, &alg));
-	struct json_map map = { .v = p.v, .n = p.n };
-	TRY(initdata_make(alg, &map, &toml));
+	TRY(initdata_entries_make(&entries, alg, &toml));
 	TRY(carry(o->format, buf_bytes(&toml), &out));
 	return o->output ? file_write_atomic(o->output, buf_bytes(&out), 0644) : print(&out);
 }

@@ -1,14 +1,13 @@
 /* sealpod policy make: from what people give to kubectl to what a launch binds. */
 #include "image_commands.h"
+#include "initdata_entries.h"
 #include "policy.h"
 
 #include <base/file.h>
-#include <measured-boot/initdata.h>
 #include <runtime/pod_initdata.h>
 #include <runtime/pod_size.h>
 
 enum {
-	ENTRIES_MAX = 64,
 	CARRIER_MAX = 2 * 1024 * 1024,
 	PODS_MAX = 256
 };
@@ -103,50 +102,7 @@ static bool is_format(const struct make_options *o, const char *format)
 
 /* ---- initdata ---- */
 
-struct entries {
-	struct json_pair v[ENTRIES_MAX];
-	size_t n;
-};
-
-static void entries_done(struct entries *e)
-{
-	for (size_t i = 0; i < e->n; i++) {
-		free(e->v[i].name);
-		free(e->v[i].value);
-	}
-}
-
-/* A later one of the same name takes the place of an earlier one. */
-static RESULT set_entry(struct entries *e, const char *name, struct bytes text)
-{
-	AUTO(auto_free) char *value = NULL;
-	size_t i = 0;
-
-	TRY(bytes_to_str(text, &value));
-	while (i < e->n && !str_equal(e->v[i].name, name))
-		i++;
-	if (i == ENTRIES_MAX)
-		return err_new(ERR_LIMIT, "initdata: more than %d entries", ENTRIES_MAX);
-	if (i == e->n) {
-		TRY(str_dup(name, &e->v[i].name));
-		e->n++;
-	}
-	free(e->v[i].value);
-	e->v[i].value = TAKE(value);
-	return OK;
-}
-
-static RESULT set_all(struct entries *e, struct bytes toml)
-{
-	AUTO(initdata_done) struct initdata d = { 0 };
-
-	TRY(initdata_parse(toml, &d));
-	for (size_t i = 0; i < d.data.n; i++)
-		TRY(set_entry(e, d.data.v[i].name, bytes_str(d.data.v[i].value)));
-	return OK;
-}
-
-static RESULT set_base(const char *path, struct entries *e, enum digest_alg *alg)
+static RESULT set_base(const char *path, struct initdata_entries *e, enum digest_alg *alg)
 {
 	AUTO(buf_done) struct buf in = BUF_INIT(CARRIER_MAX);
 	AUTO(buf_done) struct buf toml = BUF_INIT(INITDATA_MAX);
@@ -158,7 +114,7 @@ static RESULT set_base(const char *path, struct entries *e, enum digest_alg *alg
 	TRY(initdata_any_parse(buf_bytes(&in), &toml));
 	TRY(initdata_parse(buf_bytes(&toml), &d));
 	*alg = d.algorithm;
-	return set_all(e, buf_bytes(&toml));
+	return initdata_entries_add(e, buf_bytes(&toml));
 }
 
 static RESULT read_optional(const char *path, struct buf *ret)
@@ -167,7 +123,8 @@ static RESULT read_optional(const char *path, struct buf *ret)
 }
 
 /* What the options say; nothing but the manifest when they say nothing of a broker or images. */
-static RESULT set_made(const struct make_options *o, struct bytes manifest, struct entries *e)
+static RESULT set_made(
+	const struct make_options *o, struct bytes manifest, struct initdata_entries *e)
 {
 	AUTO(buf_done) struct buf kbs_ca = BUF_INIT(INITDATA_MAX);
 	AUTO(buf_done) struct buf policy = BUF_INIT(INITDATA_MAX);
@@ -179,7 +136,7 @@ static RESULT set_made(const struct make_options *o, struct bytes manifest, stru
 	TRY(read_optional(uri ? NULL : o->image_policy, &policy));
 	TRY(read_optional(o->place.ca, &registry_ca));
 	if (!o->kbs && !o->image_policy && !o->place.ca)
-		return set_entry(e, INITDATA_MANIFEST, manifest);
+		return initdata_entries_set(e, INITDATA_MANIFEST, manifest);
 	struct pod_initdata from = {
 		.kbs = o->kbs,
 		.kbs_ca = buf_bytes(&kbs_ca),
@@ -189,35 +146,18 @@ static RESULT set_made(const struct make_options *o, struct bytes manifest, stru
 		.registry_ca = buf_bytes(&registry_ca),
 	};
 	TRY(pod_initdata_make(&from, &toml));
-	return set_all(e, buf_bytes(&toml));
-}
-
-static RESULT set_data(const struct strv *data, struct entries *e)
-{
-	for (size_t i = 0; i < data->n; i++) {
-		AUTO(buf_done) struct buf text = BUF_INIT(INITDATA_MAX);
-		AUTO(auto_free) char *name = NULL;
-		const char *equals = strchr(data->v[i], '=');
-
-		if (!equals)
-			return err_new(ERR_USAGE, "--data %s: not NAME=FILE", data->v[i]);
-		TRY(bytes_to_str(bytes_of(data->v[i], (size_t)(equals - data->v[i])), &name));
-		TRY(file_read(equals + 1, &text));
-		TRY(set_entry(e, name, buf_bytes(&text)));
-	}
-	return OK;
+	return initdata_entries_add(e, buf_bytes(&toml));
 }
 
 static RESULT make_initdata(const struct make_options *o, struct bytes manifest, struct buf *toml)
 {
-	AUTO(entries_done) struct entries e = { 0 };
+	AUTO(initdata_entries_done) struct initdata_entries e = { 0 };
 	enum digest_alg alg = DIGEST_SHA256;
 
 	TRY(set_base(o->initdata, &e, &alg));
 	TRY(set_made(o, manifest, &e));
-	TRY(set_data(&o->data, &e));
-	struct json_map map = { .v = e.v, .n = e.n };
-	return initdata_make(alg, &map, toml);
+	TRY(initdata_entries_files(&e, &o->data, true));
+	return initdata_entries_make(&e, alg, toml);
 }
 
 static RESULT carry(const struct make_options *o, struct bytes manifest, struct buf *out)

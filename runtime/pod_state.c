@@ -14,7 +14,7 @@ static const struct json_field process_fields[] = {
 	JSON_FIELD(struct pod_process, pid, FIELD_U64, FIELD_REQUIRED, INT32_MAX),
 	JSON_FIELD(struct pod_process, start, FIELD_U64, FIELD_REQUIRED, INT64_MAX),
 };
-static const struct json_table process_table = {
+const struct json_table pod_process_table = {
 	.what = "process",
 	.size = sizeof(struct pod_process),
 	.fields = process_fields,
@@ -30,15 +30,15 @@ static const struct json_field state_fields[] = {
 	JSON_FIELD(struct pod_state, stage, FIELD_STR, FIELD_REQUIRED, ID_MAX),
 	JSON_FIELD(struct pod_state, container, FIELD_STR, FIELD_REQUIRED, ID_MAX),
 	JSON_FIELD(struct pod_state, created, FIELD_U64, FIELD_REQUIRED, INT64_MAX),
-	JSON_FIELD_SUB(
-		struct pod_state, owner, "owner", FIELD_OBJECT, FIELD_REQUIRED, 0, &process_table),
+	JSON_FIELD_SUB(struct pod_state, owner, "owner", FIELD_OBJECT, FIELD_REQUIRED, 0,
+		&pod_process_table),
 	JSON_FIELD(struct pod_state, cgroup, FIELD_STR, 0, PATH_LIMIT),
 	JSON_FIELD(struct pod_state, netns, FIELD_STR, 0, PATH_LIMIT),
 	JSON_FIELD(struct pod_state, containers, FIELD_STRV, 0, POD_CONTAINERS_MAX),
 	JSON_FIELD(struct pod_state, creations, FIELD_U64, 0, INT64_MAX),
 	JSON_FIELD(struct pod_state, files, FIELD_STRV, 0, POD_FILES_MAX),
 	JSON_FIELD_SUB(struct pod_state, processes, "processes", FIELD_LIST, FIELD_REQUIRED,
-		POD_PROCESSES_MAX, &process_table),
+		POD_PROCESSES_MAX, &pod_process_table),
 };
 static const struct json_table state_table = {
 	.what = "pod state",
@@ -87,10 +87,10 @@ RESULT pod_state_parse(struct bytes text, struct pod_state *ret_state)
 	return OK;
 }
 
-static void print_process(struct json_writer *w, const struct pod_process *p)
+void pod_process_print(struct json_writer *w, const struct pod_process *p)
 {
 	jw_object(w);
-	jw_kstr(w, "name", p->name);
+	jw_kstr(w, "name", p->name ? p->name : "");
 	jw_ku64(w, "pid", p->pid);
 	jw_ku64(w, "start", p->start);
 	jw_object_end(w);
@@ -122,7 +122,7 @@ RESULT pod_state_print(const struct pod_state *s, struct buf *out)
 	jw_kstr(&w, "container", s->container);
 	jw_ku64(&w, "created", s->created);
 	jw_key(&w, "owner");
-	print_process(&w, &s->owner);
+	pod_process_print(&w, &s->owner);
 	if (s->cgroup)
 		jw_kstr(&w, "cgroup", s->cgroup);
 	if (s->netns)
@@ -134,7 +134,7 @@ RESULT pod_state_print(const struct pod_state *s, struct buf *out)
 	jw_key(&w, "processes");
 	jw_array(&w);
 	for (size_t i = 0; i < s->processes.n; i++)
-		print_process(&w, &p[i]);
+		pod_process_print(&w, &p[i]);
 	jw_array_end(&w);
 	jw_object_end(&w);
 	return buf_end(out, "pod state");

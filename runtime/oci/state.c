@@ -24,18 +24,6 @@ const char *oci_status_name(enum oci_status s)
 	return names[s];
 }
 
-static const struct json_field process_fields[] = {
-	JSON_FIELD(struct pod_process, name, FIELD_STR, FIELD_REQUIRED, WORD_MAX),
-	JSON_FIELD(struct pod_process, pid, FIELD_U64, FIELD_REQUIRED, INT32_MAX),
-	JSON_FIELD(struct pod_process, start, FIELD_U64, FIELD_REQUIRED, INT64_MAX),
-};
-static const struct json_table process_table = {
-	.what = "process",
-	.size = sizeof(struct pod_process),
-	.fields = process_fields,
-	.n = ARRAY_LEN(process_fields),
-};
-
 static const struct json_field state_fields[] = {
 	JSON_FIELD(struct oci_state, version, FIELD_U64, FIELD_REQUIRED, STATE_VERSION),
 	JSON_FIELD(struct oci_state, id, FIELD_STR, FIELD_REQUIRED, OCI_ID_MAX),
@@ -49,9 +37,9 @@ static const struct json_field state_fields[] = {
 	JSON_FIELD(struct oci_state, terminal, FIELD_BOOL, FIELD_REQUIRED, 0),
 	JSON_FIELD(struct oci_state, deferred, FIELD_BOOL, FIELD_REQUIRED, 0),
 	JSON_FIELD_SUB(struct oci_state, creator, "creator", FIELD_OBJECT, FIELD_REQUIRED, 0,
-		&process_table),
+		&pod_process_table),
 	JSON_FIELD_SUB(struct oci_state, holder, "holder", FIELD_OBJECT, FIELD_REQUIRED, 0,
-		&process_table),
+		&pod_process_table),
 	JSON_FIELD(struct oci_state, annotations, FIELD_MAP, FIELD_REQUIRED, ANNOTATIONS_MAX),
 };
 static const struct json_table state_table = {
@@ -95,16 +83,6 @@ static const char *text_of(const char *s)
 	return s ? s : "";
 }
 
-static void print_process(struct json_writer *w, const char *key, const struct pod_process *p)
-{
-	jw_key(w, key);
-	jw_object(w);
-	jw_kstr(w, "name", text_of(p->name));
-	jw_ku64(w, "pid", p->pid);
-	jw_ku64(w, "start", p->start);
-	jw_object_end(w);
-}
-
 RESULT oci_state_print(const struct oci_state *s, struct buf *out)
 {
 	struct json_writer w = jw_of(out);
@@ -121,8 +99,10 @@ RESULT oci_state_print(const struct oci_state *s, struct buf *out)
 	jw_kstr(&w, "created", text_of(s->created));
 	jw_kbool(&w, "terminal", s->terminal);
 	jw_kbool(&w, "deferred", s->deferred);
-	print_process(&w, "creator", &s->creator);
-	print_process(&w, "holder", &s->holder);
+	jw_key(&w, "creator");
+	pod_process_print(&w, &s->creator);
+	jw_key(&w, "holder");
+	pod_process_print(&w, &s->holder);
 	jw_key(&w, "annotations");
 	jw_object(&w);
 	for (size_t i = 0; i < s->annotations.n; i++)

@@ -156,62 +156,7 @@ static RESULT fill_blkio(struct message *m, const Agent__BlkioStats *b)
 }
 #undef BLKIO
 
-static RESULT fill_hugetlb(struct message *m, const Agent__CgroupStats *c)
-{
-	TRY(metrics_list(
-		c->n_hugetlb_stats, sizeof(Cgroups1__HugetlbStat), "huge pages", &m->hugetlb));
-	for (size_t i = 0; i < c->n_hugetlb_stats; i++) {
-		const Agent__HugetlbStats *from = c->hugetlb_stats[i]->value;
-		Cgroups1__HugetlbStat *to = m->hugetlb.pointers[i];
-
-		cgroups1__hugetlb_stat__init(to);
-		to->pagesize = c->hugetlb_stats[i]->key;
-		if (!from)
-			continue;
-		to->usage = from->usage;
-		to->max = from->max_usage;
-		to->failcnt = from->failcnt;
-	}
-	m->top.hugetlb = (Cgroups1__HugetlbStat **)(void *)m->hugetlb.pointers;
-	m->top.n_hugetlb = c->n_hugetlb_stats;
-	return OK;
-}
-
-static RESULT fill_network(struct message *m, const Agent__StatsContainerResponse *s)
-{
-	TRY(metrics_list(
-		s->n_network_stats, sizeof(Cgroups1__NetworkStat), "interfaces", &m->network));
-	for (size_t i = 0; i < s->n_network_stats; i++) {
-		Cgroups1__NetworkStat *to = m->network.pointers[i];
-
-		cgroups1__network_stat__init(to);
-		METRICS_COPY_NETWORK(to, s->network_stats[i]);
-	}
-	m->top.network = (Cgroups1__NetworkStat **)(void *)m->network.pointers;
-	m->top.n_network = s->n_network_stats;
-	return OK;
-}
-
-static RESULT fill(struct message *m, const Agent__StatsContainerResponse *s)
-{
-	const Agent__CgroupStats *c = s->cgroup_stats;
-
-	TRY(fill_network(m, s));
-	if (!c)
-		return OK;
-	if (c->pids_stats) {
-		m->top.pids = &m->pids;
-		m->pids.current = c->pids_stats->current;
-		m->pids.limit = c->pids_stats->limit;
-	}
-	if (c->cpu_stats)
-		fill_cpu(m, c->cpu_stats);
-	if (c->memory_stats)
-		fill_memory(m, c->memory_stats);
-	if (c->blkio_stats)
-		TRY(fill_blkio(m, c->blkio_stats));
-	return fill_hugetlb(m, c);
-}
+METRICS_FILL(Cgroups1, cgroups1, HugetlbStat, hugetlb_stat, usage, fill_blkio)
 
 RESULT metrics_v1(const Agent__StatsContainerResponse *stats, struct buf *out)
 {

@@ -145,62 +145,7 @@ static RESULT fill_io(struct message *m, const Agent__BlkioStats *b)
 	return OK;
 }
 
-static RESULT fill_hugetlb(struct message *m, const Agent__CgroupStats *c)
-{
-	TRY(metrics_list(
-		c->n_hugetlb_stats, sizeof(Cgroups2__HugeTlbStat), "huge pages", &m->hugetlb));
-	for (size_t i = 0; i < c->n_hugetlb_stats; i++) {
-		const Agent__HugetlbStats *from = c->hugetlb_stats[i]->value;
-		Cgroups2__HugeTlbStat *to = m->hugetlb.pointers[i];
-
-		cgroups2__huge_tlb_stat__init(to);
-		to->pagesize = c->hugetlb_stats[i]->key;
-		if (!from)
-			continue;
-		to->current = from->usage;
-		to->max = from->max_usage;
-		to->failcnt = from->failcnt;
-	}
-	m->top.hugetlb = (Cgroups2__HugeTlbStat **)(void *)m->hugetlb.pointers;
-	m->top.n_hugetlb = c->n_hugetlb_stats;
-	return OK;
-}
-
-static RESULT fill_network(struct message *m, const Agent__StatsContainerResponse *s)
-{
-	TRY(metrics_list(
-		s->n_network_stats, sizeof(Cgroups2__NetworkStat), "interfaces", &m->network));
-	for (size_t i = 0; i < s->n_network_stats; i++) {
-		Cgroups2__NetworkStat *to = m->network.pointers[i];
-
-		cgroups2__network_stat__init(to);
-		METRICS_COPY_NETWORK(to, s->network_stats[i]);
-	}
-	m->top.network = (Cgroups2__NetworkStat **)(void *)m->network.pointers;
-	m->top.n_network = s->n_network_stats;
-	return OK;
-}
-
-static RESULT fill(struct message *m, const Agent__StatsContainerResponse *s)
-{
-	const Agent__CgroupStats *c = s->cgroup_stats;
-
-	TRY(fill_network(m, s));
-	if (!c)
-		return OK;
-	if (c->pids_stats) {
-		m->top.pids = &m->pids;
-		m->pids.current = c->pids_stats->current;
-		m->pids.limit = c->pids_stats->limit;
-	}
-	if (c->cpu_stats)
-		fill_cpu(m, c->cpu_stats);
-	if (c->memory_stats)
-		fill_memory(m, c->memory_stats);
-	if (c->blkio_stats)
-		TRY(fill_io(m, c->blkio_stats));
-	return fill_hugetlb(m, c);
-}
+METRICS_FILL(Cgroups2, cgroups2, HugeTlbStat, huge_tlb_stat, current, fill_io)
 
 RESULT metrics_v2(const Agent__StatsContainerResponse *stats, struct buf *out)
 {

@@ -29,6 +29,9 @@ struct pod_process {
 	uint64_t start; /* field 22 of /proc/PID/stat, clock ticks since boot */
 };
 
+extern const struct json_table pod_process_table;
+void pod_process_print(struct json_writer *w, const struct pod_process *p); /* an object */
+
 struct pod_state {
 	uint64_t version; /* 1 */
 	char *id, *image, *platform;
