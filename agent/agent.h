@@ -2,6 +2,7 @@
 #pragma once
 
 #include "command.h"
+#include "device_map.h"
 #include "reaper.h"
 #include "stream.h"
 
@@ -72,8 +73,9 @@ struct container {
 	size_t n_execs;	       /* ExecProcess in progress */
 	char **mount_sources;  /* of volumes, see volumes.h */
 	size_t n_mount_sources;
-	struct sealed_value *sealed;		/* see sealed.h */
-	struct devices_job *devices;		/* while they are waited for, see devices.h */
+	struct sealed_value *sealed; /* see sealed.h */
+	struct devices_job *devices; /* while they are waited for, see devices.h */
+	struct device_map device_numbers;
 	Agent__CreateContainerRequest *request; /* while creating */
 };
 

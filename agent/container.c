@@ -108,6 +108,7 @@ void container_free(struct container *c)
 	if (!c->sandbox)
 		remove_files(c);
 	plan_done(&c->plan);
+	device_map_done(&c->device_numbers);
 	pb_free(c->request ? &c->request->base : NULL);
 	free(c->dir);
 	free(c->bundle);

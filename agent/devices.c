@@ -1,9 +1,9 @@
 #include "devices.h"
 
 #include "block_wait.h"
+#include "device_map.h"
 
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 struct devices_job {
 	struct container *container;
@@ -11,6 +11,7 @@ struct devices_job {
 	struct block_wait *wait;
 	devices_fn *fn;
 	void *arg;
+	struct device_found *found; /* one for each device before `i` */
 };
 
 static void next(struct devices_job *j);
@@ -21,6 +22,7 @@ static void job_end(struct devices_job *j, struct err e)
 	void *arg = j->arg;
 
 	j->container->devices = NULL;
+	free(j->found);
 	free(j);
 	fn(arg, e);
 }
@@ -45,9 +47,10 @@ static Oci__LinuxDevice *listed(const struct container *c, const char *path)
 	return NULL;
 }
 
-static RESULT fill_in(const struct container *c, const char *path, const char *device)
+static RESULT look_up(const struct container *c, const char *path, const char *device,
+	struct device_found *ret_found)
 {
-	Oci__LinuxDevice *d = listed(c, path);
+	const Oci__LinuxDevice *d = listed(c, path);
 	struct stat st;
 
 	if (!d)
@@ -56,8 +59,7 @@ static RESULT fill_in(const struct container *c, const char *path, const char *d
 		return err_new(ERR_SYS, "%s", device);
 	if (!S_ISBLK(st.st_mode))
 		return err_new(ERR_FORMAT, "%s is no block device", device);
-	d->major = major(st.st_rdev);
-	d->minor = minor(st.st_rdev);
+	*ret_found = (struct device_found){ d, st.st_rdev };
 	return OK;
 }
 
@@ -68,7 +70,7 @@ static void on_found(void *arg, struct err e, const char *device)
 
 	j->wait = NULL;
 	if (!failed(e))
-		e = fill_in(c, c->request->devices[j->i]->container_path, device);
+		e = look_up(c, c->request->devices[j->i]->container_path, device, &j->found[j->i]);
 	if (failed(e)) {
 		job_end(j, err_add(e, "devices[%zu]", j->i));
 		return;
@@ -85,6 +87,20 @@ static const char *address(const Agent__Device *d)
 	return by_path || d->id[0] == '\0' ? d->vm_path : d->id;
 }
 
+/* Requests that have a manifest name the guest's own numbers. */
+static RESULT renumber(const struct devices_job *j)
+{
+	struct container *c = j->container;
+	Oci__Linux *l = c->request->oci->linux_;
+
+	if (!c->open)
+		return OK;
+	TRY(device_map_make(l, j->found, j->i, &c->device_numbers));
+	if (l)
+		device_map_apply(&c->device_numbers, c->agent->set.init, l->resources);
+	return OK;
+}
+
 static void next(struct devices_job *j)
 {
 	struct container *c = j->container;
@@ -92,7 +108,7 @@ static void next(struct devices_job *j)
 	struct err e;
 
 	if (j->i == c->request->n_devices) {
-		job_end(j, OK);
+		job_end(j, renumber(j));
 		return;
 	}
 	d = c->request->devices[j->i];
@@ -105,10 +121,14 @@ static void next(struct devices_job *j)
 RESULT devices_start(struct container *c, devices_fn *fn, void *arg)
 {
 	struct devices_job *j = malloc(sizeof(*j));
+	struct device_found *found = calloc(c->request->n_devices + 1, sizeof(*found));
 
-	if (!j)
+	if (!j || !found) {
+		free(j);
+		free(found);
 		return err_new(ERR_NOMEM, "devices");
-	*j = (struct devices_job){ .container = c, .fn = fn, .arg = arg };
+	}
+	*j = (struct devices_job){ .container = c, .fn = fn, .arg = arg, .found = found };
 	c->devices = j;
 	next(j);
 	return OK;

@@ -83,7 +83,7 @@ static RESULT check_linux(const Oci__Linux *l)
 	}
 	if (l->n_maskedpaths > AGENT_PATHS_MAX || l->n_readonlypaths > AGENT_PATHS_MAX)
 		return err_new(ERR_LIMIT, "more than %d masked paths", AGENT_PATHS_MAX);
-	return OK;
+	return spec_open_check_device_rules(l->resources);
 }
 
 RESULT open_admit(struct agent *a, const Agent__CreateContainerRequest *q, const char **ret_image)
@@ -183,6 +183,7 @@ RESULT open_write(const struct spec_inputs *in, struct container *c, struct buf 
 	TRY(open_sysctls(c->agent, in->spec));
 	spec_open_write(
 		&(struct spec_open){
+			.agent = a,
 			.in = in,
 			.limits = !str_equal(a->set.cgroup_manager, "disabled"),
 		},

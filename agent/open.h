@@ -42,10 +42,20 @@ RESULT plan_open(const struct plan_open_sources *s, struct plan *ret_plan);
 
 /* ---- spec_open.c ---- */
 struct spec_open {
+	const struct agent *agent;
 	const struct spec_inputs *in;
 	bool limits; /* there are cgroups to put them into */
 };
 void spec_open_write(const struct spec_open *o, struct buf *json);
 void spec_open_write_process(const struct plan *plan, const Oci__Process *asked, struct buf *json);
-/* Limits as members of an open resources object, without devices. */
-void spec_open_put_limits(struct json_writer *w, const Oci__LinuxResources *r);
+
+/* ---- limits.c, device_rules.c ---- */
+/* As members of an open resources object, without devices: what the kernel can do here. */
+void spec_open_put_limits(
+	struct json_writer *w, const struct agent *a, const Oci__LinuxResources *r);
+/* Whether `asked` is a list as "0-3,5" of numbers that `here` lists too. */
+bool limits_set_within(const char *asked, const char *here);
+/* ERR_FORMAT: types and kinds of access that are none. */
+RESULT spec_open_check_device_rules(const Oci__LinuxResources *r);
+/* Member `devices` of it. Numbers are this machine's (device_map.h). */
+void spec_open_put_device_rules(struct json_writer *w, const Oci__Linux *l);

@@ -1,9 +1,5 @@
 #include "open.h"
 
-#include <base/file.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
 /* ---- process ---- */
 
 static void put_capabilities(struct json_writer *w, const Oci__LinuxCapabilities *c)
@@ -63,8 +59,6 @@ void spec_open_write_process(const struct plan *plan, const Oci__Process *asked,
 	put_process(&w, plan, asked);
 }
 
-/* ---- limits ---- */
-
 /* Numbers that are 0 when absent; -1 means no limit. */
 static void put_number(struct json_writer *w, const char *key, int64_t v)
 {
@@ -80,85 +74,7 @@ static void put_text(struct json_writer *w, const char *key, const char *text)
 		jw_kstr(w, key, text);
 }
 
-static void put_memory(struct json_writer *w, const Oci__LinuxMemory *m)
-{
-	jw_key(w, "memory");
-	jw_object(w);
-	put_number(w, "limit", m->limit);
-	put_number(w, "reservation", m->reservation);
-	/* A kernel built without swap has no file for it, and needs none. */
-	if (file_exists("/proc/swaps"))
-		put_number(w, "swap", m->swap);
-	jw_object_end(w);
-}
-
-static void put_cpu(struct json_writer *w, const Oci__LinuxCPU *c)
-{
-	jw_key(w, "cpu");
-	jw_object(w);
-	if (c->shares > 0)
-		jw_ku64(w, "shares", c->shares);
-	put_number(w, "quota", c->quota);
-	if (c->period > 0)
-		jw_ku64(w, "period", c->period);
-	jw_object_end(w);
-}
-
-static void put_hugepages(struct json_writer *w, const Oci__LinuxResources *r)
-{
-	jw_key(w, "hugepageLimits");
-	jw_array(w);
-	for (size_t i = 0; i < r->n_hugepagelimits; i++) {
-		jw_object(w);
-		jw_kstr(w, "pageSize", r->hugepagelimits[i]->pagesize);
-		jw_ku64(w, "limit", r->hugepagelimits[i]->limit);
-		jw_object_end(w);
-	}
-	jw_array_end(w);
-}
-
-void spec_open_put_limits(struct json_writer *w, const Oci__LinuxResources *r)
-{
-	if (r->memory)
-		put_memory(w, r->memory);
-	/* Cpus and Mems number the host's processors; the guest has others. */
-	if (r->cpu)
-		put_cpu(w, r->cpu);
-	if (r->pids && r->pids->limit != 0) {
-		jw_key(w, "pids");
-		jw_object(w);
-		put_number(w, "limit", r->pids->limit);
-		jw_object_end(w);
-	}
-	if (r->n_hugepagelimits > 0 && file_exists("/sys/kernel/mm/hugepages"))
-		put_hugepages(w, r);
-}
-
 /* ---- devices ---- */
-
-struct number {
-	int64_t major, minor;
-};
-
-/* The request has the host's numbers. A character device of the guest with that name has its own;
- * disks have other names here, and the right numbers when the request brought them. */
-static struct number number_of(const Oci__LinuxDevice *d)
-{
-	struct number n = { d->major, d->minor };
-	struct stat st;
-
-	if (!str_equal(d->type, "b") && stat(d->path, &st) == 0 && S_ISCHR(st.st_mode))
-		n = (struct number){ major(st.st_rdev), minor(st.st_rdev) };
-	return n;
-}
-
-static void put_number_of(struct json_writer *w, const struct number *n)
-{
-	jw_key(w, "major");
-	jw_i64(w, n->major);
-	jw_key(w, "minor");
-	jw_i64(w, n->minor);
-}
 
 static void put_devices(struct json_writer *w, const Oci__Linux *l)
 {
@@ -166,58 +82,19 @@ static void put_devices(struct json_writer *w, const Oci__Linux *l)
 	jw_array(w);
 	for (size_t i = 0; l && i < l->n_devices; i++) {
 		const Oci__LinuxDevice *d = l->devices[i];
-		const struct number n = number_of(d);
 
 		jw_object(w);
 		jw_kstr(w, "path", d->path);
 		jw_kstr(w, "type", d->type);
-		put_number_of(w, &n);
+		jw_key(w, "major");
+		jw_i64(w, d->major);
+		jw_key(w, "minor");
+		jw_i64(w, d->minor);
 		jw_ku64(w, "fileMode", d->filemode & 07777);
 		jw_ku64(w, "uid", d->uid);
 		jw_ku64(w, "gid", d->gid);
 		jw_object_end(w);
 	}
-	jw_array_end(w);
-}
-
-/* A privileged container may use every device; the rule that says so names none. */
-static bool allows_all(const Oci__LinuxResources *r)
-{
-	for (size_t i = 0; r && i < r->n_devices; i++) {
-		const Oci__LinuxDeviceCgroup *d = r->devices[i];
-
-		if (d->allow && (d->type[0] == '\0' || str_equal(d->type, "a")) && d->major <= 0 &&
-			d->minor <= 0)
-			return true;
-	}
-	return false;
-}
-
-static void put_rule(struct json_writer *w, bool allow, const Oci__LinuxDevice *d)
-{
-	jw_object(w);
-	jw_kbool(w, "allow", allow);
-	if (d) {
-		const struct number n = number_of(d);
-
-		jw_kstr(w, "type", str_equal(d->type, "b") ? "b" : "c");
-		put_number_of(w, &n);
-	}
-	jw_kstr(w, "access", "rwm");
-	jw_object_end(w);
-}
-
-/* Other rules of the host are about its own devices. crun adds the ones everybody needs. */
-static void put_device_rules(struct json_writer *w, const Oci__Linux *l)
-{
-	bool all = allows_all(l ? l->resources : NULL);
-
-	jw_key(w, "devices");
-	jw_array(w);
-	put_rule(w, all, NULL);
-	for (size_t i = 0; !all && l && i < l->n_devices; i++)
-		if (!str_equal(l->devices[i]->type, "p"))
-			put_rule(w, true, l->devices[i]);
 	jw_array_end(w);
 }
 
@@ -248,8 +125,8 @@ static void put_linux(struct json_writer *w, const struct spec_open *o)
 	jw_key(w, "resources");
 	jw_object(w);
 	if (o->limits && l && l->resources)
-		spec_open_put_limits(w, l->resources);
-	put_device_rules(w, l);
+		spec_open_put_limits(w, o->agent, l->resources);
+	spec_open_put_device_rules(w, l);
 	jw_object_end(w);
 	put_namespaces(w, o);
 	put_devices(w, l);

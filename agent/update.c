@@ -38,8 +38,7 @@ static RESULT check_devices(const Oci__LinuxResources *r)
 	return OK;
 }
 
-static RESULT start_update(
-	struct update *u, const struct container *c, const Oci__LinuxResources *r)
+static RESULT start_update(struct update *u, const struct container *c, Oci__LinuxResources *r)
 {
 	AUTO(buf_done) struct buf json = BUF_INIT(AGENT_CONFIG_MAX);
 	struct json_writer w = jw_of(&json);
@@ -49,10 +48,12 @@ static RESULT start_update(
 	TRY(c->open ? OK : check_devices(r));
 	/* Without devices: those of the container stay as they are. */
 	jw_object(&w);
-	if (c->open)
-		spec_open_put_limits(&w, r);
-	else
+	if (c->open) {
+		device_map_apply(&c->device_numbers, c->agent->set.init, r);
+		spec_open_put_limits(&w, c->agent, r);
+	} else {
 		spec_put_limits(&w, r);
+	}
 	jw_object_end(&w);
 	TRY(buf_end(&json, "resources"));
 	TRY(str_dup(c->dir, &u->dir));

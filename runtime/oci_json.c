@@ -78,6 +78,12 @@ static RESULT new_message(const ProtobufCMessageDescriptor *d, ProtobufCMessage 
 	if (!m)
 		return err_new(ERR_NOMEM, "%s", d->short_name);
 	d->message_init(m);
+	/* A rule without numbers is about all of them; the message cannot leave them out. */
+	if (d == &oci__linux_device_cgroup__descriptor) {
+		Oci__LinuxDeviceCgroup *rule = (Oci__LinuxDeviceCgroup *)(void *)m;
+
+		rule->major = rule->minor = -1;
+	}
 	*ret_message = m;
 	return OK;
 }

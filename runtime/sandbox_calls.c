@@ -104,7 +104,7 @@ RESULT sandbox_update(
 	struct sandbox_box *box = sandbox_box_find(s, id);
 	if (box)
 		TRY(sandbox_host_limit(s, &box->cpus, limits));
-	spec_amend_resources(limits);
+	spec_amend_resources(s->shared, limits);
 	TRY(new_call(s, "updating container", id, fn, arg, &op));
 	op->watched = true;
 	r.container_id = pb_text(id);

@@ -158,7 +158,11 @@ static RESULT prepare(struct create *k, const struct sandbox_container *c)
 	TRY(sandbox_volumes(k));
 	TRY(sandbox_devices(k));
 	const struct spec_amend how = {
-		.bundle = c->bundle, .root = k->root, .terminal = c->terminal, .role = k->role
+		.bundle = c->bundle,
+		.root = k->root,
+		.terminal = c->terminal,
+		.role = k->role,
+		.shared = k->s->shared,
 	};
 	TRY(spec_amend(&how, r->oci, &pidns));
 	r->sandbox_pidns = pidns;

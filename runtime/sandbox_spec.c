@@ -50,14 +50,14 @@ static RESULT amend_namespaces(Oci__Linux *l, bool *ret_pidns)
 	return OK;
 }
 
-/* What a privileged container has; other rules name devices of the host by number. */
+/* What a privileged container has. */
 static bool allows_all(const Oci__LinuxDeviceCgroup *d)
 {
 	return d->allow && (!d->type[0] || str_equal(d->type, "a")) && d->major <= 0 &&
 	       d->minor <= 0;
 }
 
-void spec_amend_resources(Oci__LinuxResources *r)
+static void drop_rules(Oci__LinuxResources *r)
 {
 	size_t kept = 0;
 
@@ -68,7 +68,15 @@ void spec_amend_resources(Oci__LinuxResources *r)
 			pb_free(&r->devices[i]->base);
 	}
 	r->n_devices = kept;
-	MESSAGE_DROP(r->blockio);
+}
+
+void spec_amend_resources(bool shared, Oci__LinuxResources *r)
+{
+	/* A guest with a manifest knows what its devices may be used for. */
+	if (!shared) {
+		drop_rules(r);
+		MESSAGE_DROP(r->blockio);
+	}
 	MESSAGE_DROP(r->network);
 	if (r->cpu) {
 		/* Sets of the host's processors and memory nodes. */
@@ -77,11 +85,11 @@ void spec_amend_resources(Oci__LinuxResources *r)
 	}
 }
 
-static RESULT amend_linux(Oci__Linux *l, bool *ret_pidns)
+static RESULT amend_linux(Oci__Linux *l, bool shared, bool *ret_pidns)
 {
 	TRY(amend_namespaces(l, ret_pidns));
 	if (l->resources)
-		spec_amend_resources(l->resources);
+		spec_amend_resources(shared, l->resources);
 	MESSAGE_DROP(l->intelrdt);
 	return message_set(&l->mountlabel, NULL);
 }
@@ -118,7 +126,7 @@ RESULT spec_amend(const struct spec_amend *how, Oci__Spec *spec, bool *ret_pidns
 	if (spec->hooks)
 		amend_hooks(spec->hooks);
 	if (spec->linux_)
-		TRY(amend_linux(spec->linux_, ret_pidns));
+		TRY(amend_linux(spec->linux_, how->shared, ret_pidns));
 	return amend_annotations(how, spec);
 }
 

@@ -11,13 +11,15 @@ struct spec_amend {
 	const char *root; /* of the file system, in the guest */
 	bool terminal;
 	enum oci_role role;
+	bool shared; /* files by virtio-fs: the open world, whose agent minds rules of devices */
 };
 /* ERR_FORMAT: no process, no root. *ret_pidns: the container joins a PID namespace of the pod. */
 RESULT spec_amend(const struct spec_amend *how, Oci__Spec *spec, bool *ret_pidns);
 /* The process of an exec: labels of the host's security modules mean nothing there. */
 RESULT spec_amend_process(Oci__Process *p);
-/* What a guest can do with limits: host devices and the host's processors are not its own. */
-void spec_amend_resources(Oci__LinuxResources *r);
+/* What a guest can do with limits: the host's processors are not its own, and only the agent of the
+ * open world (`shared`) finds the host's devices again. */
+void spec_amend_resources(bool shared, Oci__LinuxResources *r);
 
 /* Image of a container that is pulled in the guest: by its annotations; NULL: not told. */
 const char *spec_image_name(const Oci__Spec *spec, enum oci_role role);

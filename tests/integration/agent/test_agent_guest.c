@@ -38,7 +38,7 @@ static void copy_rootfs(void)
 {
 	static const char *const dirs[] = { "proc", "dev", "sys", "tmp", "etc" };
 	static const char *const words[] = { "sh", "cat", "echo", "sleep", "tail", "stat", "head",
-		"mkdir", "grep", "wc", "id", "seq", "true" };
+		"mkdir", "grep", "wc", "id", "seq", "true", "mknod" };
 	AUTO(buf_done) struct buf busybox = BUF_INIT(4 * 1000 * 1000);
 	char path[256];
 
@@ -223,7 +223,101 @@ static void test_pause(void **state)
 	assert_ok(remove_container("p"));
 }
 
+/* A guest of two processors. What the machine does not have is no failure. */
+static void test_sets_and_disks(void **state)
+{
+	(void)state;
+	need_world();
+	struct request r = { 0 };
+	Oci__LinuxResources all = OCI__LINUX_RESOURCES__INIT;
+	Oci__LinuxCPU cpu = OCI__LINUX_CPU__INIT;
+	Oci__LinuxBlockIO io = OCI__LINUX_BLOCK_IO__INIT;
+	Oci__LinuxThrottleDevice t = OCI__LINUX_THROTTLE_DEVICE__INIT, *throttles[] = { &t };
+	Oci__LinuxHugepageLimit h = OCI__LINUX_HUGEPAGE_LIMIT__INIT, *pages[] = { &h };
+	Agent__UpdateContainerRequest u = AGENT__UPDATE_CONTAINER_REQUEST__INIT;
+
+	all.cpu = &cpu;
+	cpu.cpus = text("1");
+	cpu.mems = text("0");
+	all.blockio = &io;
+	io.weight = 500;
+	io.throttlereadbpsdevice = throttles; /* of a disk that only the host has */
+	io.n_throttlereadbpsdevice = 1;
+	t.major = 8;
+	t.rate = 1;
+	all.hugepagelimits = pages;
+	all.n_hugepagelimits = 1;
+	h.pagesize = text("16GB");
+	request_init(&r, ROOTFS, "s", "sleep 1000");
+	r.linux_.resources = &all;
+	mount_at(&r, "cgroup", "cgroup", "/sys/fs/cgroup");
+	run(&r);
+	assert_ok(exec_sh("s", "1", "cd /sys/fs/cgroup; cat cpuset.cpus.effective cpuset.mems"));
+	assert_string_equal(read_all("ReadStdout", "s", "1"), "1\n0\n");
+	assert_ok(exec_sh("s", "2",
+		"cd /sys/fs/cgroup; if [ -f io.bfq.weight ]; then grep -c 500 io.bfq.weight; "
+		"else grep -vc 'default 100' io.weight; fi"));
+	assert_string_equal(read_all("ReadStdout", "s", "2"), "1\n");
+	cpu.cpus = text("0-1");
+	u.container_id = text("s");
+	u.resources = &all;
+	assert_ok(call("UpdateContainer", &u.base));
+	cpu.cpus = text("0-63"); /* the host's */
+	assert_ok(call("UpdateContainer", &u.base));
+	assert_ok(exec_sh("s", "3", "cat /sys/fs/cgroup/cpuset.cpus"));
+	assert_string_equal(read_all("ReadStdout", "s", "3"), "0-1\n");
+	assert_ok(remove_container("s"));
+}
+
 /* ---- what only the guest knows ---- */
+
+/* What the rules deny cannot be opened, not even by a node that root made itself. */
+static void test_device_rules(void **state)
+{
+	(void)state;
+	need_world();
+	static const struct {
+		const char *type, *access;
+		int64_t major, minor;
+		const char *command, *output;
+	} rows[] = {
+		{ NULL, NULL, 0, 0,
+			"mknod /dev/k c 1 11; head -c 9999 /dev/k 2>&1 | grep -o 'not permitted'; "
+			"echo x >/dev/null && echo null",
+			"not permitted\nnull\n" },
+		{ "c", "r", 1, 11,
+			"mknod /dev/k c 1 11; head -c 9999 /dev/k | head -c 1 | wc -c; "
+			"(: >/dev/k) 2>&1 | grep -o 'not permitted'",
+			"1\nnot permitted\n" },
+		{ "c", "w", 1, -1,
+			"mknod /dev/k c 1 11; (: >/dev/k) && echo open; "
+			"head -c 9999 /dev/k 2>&1 | grep -o 'not permitted'",
+			"open\nnot permitted\n" },
+		{ "a", "rwm", -1, -1, "mknod /dev/k c 1 11; (: >/dev/k) && echo open", "open\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct request r = { 0 };
+		Oci__LinuxResources all = OCI__LINUX_RESOURCES__INIT;
+		Oci__LinuxDeviceCgroup rule = OCI__LINUX_DEVICE_CGROUP__INIT, *rules[] = { &rule };
+
+		request_init(&r, ROOTFS, "v", rows[i].command);
+		r.strings[0] = text("CAP_MKNOD");
+		r.strings[1] = text("CAP_SYSLOG");
+		r.caps.bounding = r.caps.effective = r.caps.permitted = r.strings;
+		r.caps.n_bounding = r.caps.n_effective = r.caps.n_permitted = 2;
+		r.process.capabilities = &r.caps;
+		rule.allow = true;
+		rule.type = text(rows[i].type ? rows[i].type : "");
+		rule.access = text(rows[i].access ? rows[i].access : "");
+		rule.major = rows[i].major;
+		rule.minor = rows[i].minor;
+		all.devices = rules;
+		all.n_devices = rows[i].type != NULL;
+		r.linux_.resources = &all;
+		expect_output(&r, rows[i].output);
+	}
+}
 
 static void test_device(void **state)
 {
@@ -355,6 +449,8 @@ int main(void)
 		cmocka_unit_test(test_oom),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_sets_and_disks),
+		cmocka_unit_test(test_device_rules),
 		cmocka_unit_test(test_device),
 		cmocka_unit_test(test_sysctls),
 		cmocka_unit_test(test_seccomp),

@@ -274,7 +274,8 @@ static void test_config(void **state)
 		.ipc_ns = "/ipc",
 		.uts_ns = "/uts",
 		.pid_ns = "/pid" };
-	struct spec_open o = { .in = &in, .limits = true };
+	const struct agent agent = { .set = { .cgroup_dir = "/sys/fs/cgroup/sealpod" } };
+	struct spec_open o = { .agent = &agent, .in = &in, .limits = true };
 
 	spec.process = &process;
 	spec.linux_ = &linux_;
@@ -299,10 +300,8 @@ static void test_config(void **state)
 	assert_pointer(j, "/linux/namespaces/0/path", "/pid");
 	assert_i64(j, "/process/oomScoreAdj", -5);
 	assert_i64(j, "/linux/resources/pids/limit", 9);
-	/* The guest's numbers of that device, and a rule for it. */
-	assert_i64(j, "/linux/devices/0/major", 1);
-	assert_i64(j, "/linux/devices/0/minor", 3);
-	assert_i64(j, "/linux/resources/devices/1/minor", 3);
+	assert_i64(j, "/linux/devices/0/major", 200);
+	assert_i64(j, "/linux/resources/devices/1/minor", 201);
 	assert_pointer(j, "/hooks/startContainer/0/path", "/hook");
 	assert_null(json_pointer(j, "/hooks/prestart"));
 	/* Where there are no cgroups, limits are no failure. */
