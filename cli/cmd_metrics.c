@@ -18,7 +18,7 @@ enum {
 };
 
 struct metrics_options {
-	const char *run_dir, *listen;
+	const char *run_dir, *state_dir, *listen;
 	bool once;
 };
 
@@ -31,6 +31,8 @@ static const struct cli_option options[] = {
 	{ OPTION("once", once, CLI_FLAG), .help = "print them once and end" },
 	{ OPTION("run-dir", run_dir, CLI_STRING), .value = "DIR",
 		.help = "running pods (" POD_RUN_DIR ")" },
+	{ OPTION("state-dir", state_dir, CLI_STRING), .value = "DIR",
+		.help = "how long starts took (" POD_STATE_DIR ")" },
 	{ 0 },
 };
 
@@ -116,7 +118,7 @@ static RESULT run(const void *opaque, const struct cli_args *args, int *ret_exit
 
 	(void)args;
 	(void)ret_exit;
-	TRY(pod_metrics_new(run_dir(o), &m));
+	TRY(pod_metrics_new(run_dir(o), o->state_dir ? o->state_dir : POD_STATE_DIR, &m));
 	if (!o->once)
 		return serve(o, m);
 	TRY(pod_metrics_read(m, &out));

@@ -6,7 +6,7 @@
 #include <base/clock.h>
 #include <base/file.h>
 #include <runtime/guest_log.h>
-#include <runtime/timeline.h>
+#include <runtime/start_metrics.h>
 
 enum {
 	NS_PER_S = 1000000000
@@ -26,7 +26,7 @@ struct seen {
 };
 
 struct pod_metrics {
-	char *run_dir;
+	char *run_dir, *state_dir;
 	struct seen *seen;
 	size_t n_seen;
 	struct denials denials[POD_METRICS_CODES_MAX];
@@ -39,7 +39,7 @@ struct pod_metrics {
 	size_t n;
 };
 
-RESULT pod_metrics_new(const char *run_dir, struct pod_metrics **ret_metrics)
+RESULT pod_metrics_new(const char *run_dir, const char *state_dir, struct pod_metrics **ret_metrics)
 {
 	AUTO(pod_metrics_freep) struct pod_metrics *m = calloc(1, sizeof(*m));
 
@@ -49,6 +49,7 @@ RESULT pod_metrics_new(const char *run_dir, struct pod_metrics **ret_metrics)
 	if (!m->seen)
 		return err_new(ERR_NOMEM, "metrics");
 	TRY(str_dup(run_dir, &m->run_dir));
+	TRY(str_dup(state_dir, &m->state_dir));
 	*ret_metrics = TAKE(m);
 	return OK;
 }
@@ -74,6 +75,7 @@ void pod_metrics_freep(struct pod_metrics **m)
 		guest_lines_done(&(*m)->seen[i].lines);
 	free((*m)->seen);
 	free((*m)->run_dir);
+	free((*m)->state_dir);
 	free(*m);
 	*m = NULL;
 }
@@ -448,6 +450,15 @@ static void put_denials(const struct pod_metrics *m, struct buf *out)
 	buf_printf(out, "sealpod_readings_total %llu\n", (unsigned long long)m->readings);
 }
 
+/* A file that cannot be read takes nothing from the rest. */
+static void put_starts(const struct pod_metrics *m, struct buf *out)
+{
+	AUTO(auto_free) struct start_metrics *starts = calloc(1, sizeof(*starts));
+
+	if (starts && !failed(start_metrics_read(m->state_dir, starts)))
+		start_metrics_put(starts, out);
+}
+
 RESULT pod_metrics_read(struct pod_metrics *m, struct buf *out)
 {
 	struct err e;
@@ -462,6 +473,7 @@ RESULT pod_metrics_read(struct pod_metrics *m, struct buf *out)
 		put_host(m, out);
 		put_containers(m, out);
 		put_denials(m, out);
+		put_starts(m, out);
 		e = buf_end(out, "metrics");
 	}
 	forget_reading(m);

@@ -1,5 +1,6 @@
 #include "runtime/run.h"
 
+#include "runtime/start_metrics.h"
 #include "session.h"
 
 #include <base/clock.h>
@@ -159,6 +160,7 @@ static RESULT start_container(struct session *s)
 	s->started = true;
 	s->deadline = 0;
 	timeline_ready(s->timeline, clock_monotonic_ms());
+	err_ignore(start_metrics_add(s->config->state_dir, s->config->platform->name, s->timeline));
 	session_stage(s, "running");
 	return OK;
 }

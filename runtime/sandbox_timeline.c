@@ -1,4 +1,5 @@
 /* Where the time of a sandbox's start went: beside its state while it runs, kept when it ends. */
+#include "runtime/start_metrics.h"
 #include "sandbox_internal.h"
 
 #include <base/clock.h>
@@ -47,18 +48,31 @@ void sandbox_timeline_launched(struct sandbox *s)
 	save_if_there(s);
 }
 
+static void ready(struct sandbox *s)
+{
+	const struct runtime_config *r = s->c.runtime;
+
+	timeline_ready(&s->record.t, clock_monotonic_ms());
+	err_ignore(start_metrics_add(r->state_dir, r->platform->name, &s->record.t));
+}
+
 void sandbox_timeline_event(struct sandbox *s, const struct guest_event *e)
 {
+	const struct runtime_config *r = s->c.runtime;
 	struct timeline *t = &s->record.t;
 
 	if (!t->contact && e->ms > 0)
 		timeline_contact(t, clock_monotonic_ms(), e->ms);
+	if (e->kind != GUEST_STAGE)
+		return;
+	if (str_equal(e->stage, timeline_name(TIMELINE_PULL)))
+		err_ignore(start_metrics_add_image(r->state_dir, r->platform->name, e->took_ms));
 	/* Later containers of the pod are not its start. */
-	if (e->kind != GUEST_STAGE || t->ready)
+	if (t->ready)
 		return;
 	timeline_guest_stage(t, e->stage, e->took_ms);
 	if (str_equal(e->stage, timeline_name(TIMELINE_START)) && s->placeholders-- == 0)
-		timeline_ready(t, clock_monotonic_ms());
+		ready(s);
 	save_if_there(s);
 }
 

@@ -1,4 +1,5 @@
 #include "agent_internal.h"
+#include "runtime/start_metrics.h"
 #include "session.h"
 
 #include <agent.pb-c.h>
@@ -37,6 +38,9 @@ static void extend_deadline(struct session *s)
 static void on_stage(struct session *s, const struct guest_event *e)
 {
 	timeline_guest_stage(s->timeline, e->stage, e->took_ms);
+	if (str_equal(e->stage, timeline_name(TIMELINE_PULL)))
+		err_ignore(start_metrics_add_image(
+			s->config->state_dir, s->config->platform->name, e->took_ms));
 	/* A stage is told when it has ended: what is under way is the one after it. */
 	for (int i = TIMELINE_AGENT; i + 1 < TIMELINE_COUNT && !s->started; i++) {
 		if (str_equal(e->stage, timeline_name((enum timeline_stage)i)))

@@ -11,7 +11,8 @@ enum {
 
 /* What has been counted between two readings: guests' logs grow, and pods end. */
 struct pod_metrics;
-RESULT pod_metrics_new(const char *run_dir, struct pod_metrics **ret_metrics);
+RESULT pod_metrics_new(
+	const char *run_dir, const char *state_dir, struct pod_metrics **ret_metrics);
 void pod_metrics_freep(struct pod_metrics **m);
 /* Asks every pod; one that does not answer costs POD_STATS_TIMEOUT_MS. */
 RESULT pod_metrics_read(struct pod_metrics *m, struct buf *out);

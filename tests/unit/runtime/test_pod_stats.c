@@ -226,7 +226,7 @@ static void test_stats(void **state)
 	assert_string_equal(s->host.processes[0].name, "owner");
 	assert_int_equal(s->host.processes[0].pid, getpid());
 	assert_true(s->host.processes[0].resident > 0);
-	assert_ok(pod_metrics_new(run_dir, &m));
+	assert_ok(pod_metrics_new(run_dir, run_dir, &m));
 	assert_ok(pod_metrics_read(m, &out));
 	assert_has(&out, "\nsealpod_container_cpu_seconds_total{pod=\"talks\",container=\"first\"} "
 			 "1.500000000\n");
@@ -246,7 +246,7 @@ static void test_metrics(void **state)
 
 	(void)state;
 	assert_ok(path_join(test_dir(), "silent", &run_dir));
-	assert_ok(pod_metrics_new(run_dir, &m));
+	assert_ok(pod_metrics_new(run_dir, run_dir, &m));
 	assert_ok(pod_metrics_read(m, &out));
 	assert_has(&out, "\nsealpod_pods 0\n");
 	struct pod p = make_pod(run_dir, "silent");
@@ -287,7 +287,7 @@ static void test_many_codes(void **state)
 	for (int i = 0; i < 3 * POD_METRICS_CODES_MAX; i++)
 		buf_printf(&log, "{\"event\":\"failure\",\"text\":\"a.c%d: x\"}\n", i);
 	put(&p, POD_LOG, buf_cstr(&log));
-	assert_ok(pod_metrics_new(run_dir, &m));
+	assert_ok(pod_metrics_new(run_dir, run_dir, &m));
 	assert_ok(pod_metrics_read(m, &out));
 	assert_has(&out, "{code=\"a.c62\"} 1\n");
 	assert_has(&out, "{code=\"other\"} 129\n");
