@@ -202,6 +202,11 @@ void ttrpc_client_freep(struct ttrpc_client **c)
 	ttrpc_client_free(*c);
 }
 
+bool ttrpc_client_is_gone(const struct ttrpc_client *c)
+{
+	return c->gone;
+}
+
 static RESULT send_request(struct ttrpc_client *c, const struct pending *wanted,
 	struct bytes request, uint32_t *ret_stream)
 {

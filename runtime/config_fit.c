@@ -30,7 +30,6 @@ static void check_file(
 static void check_guest(const struct runtime_config *c, struct host_checks *out)
 {
 	AUTO(runtime_config_done) struct runtime_config found = { 0 };
-	AUTO(buf_done) struct buf text = BUF_INIT(RUNTIME_CONFIG_MAX);
 	struct host_check *row;
 	struct err e;
 

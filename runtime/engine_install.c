@@ -459,7 +459,6 @@ static RESULT first_text(const struct change *k, struct buf *out)
 {
 	AUTO(buf_done) struct buf first = BUF_INIT(ENGINE_CONFIG_MAX);
 	AUTO(buf_done) struct buf again = BUF_INIT(ENGINE_CONFIG_MAX);
-	AUTO(auto_free) char *name = NULL;
 
 	TRY(engine_remove(k->c->engine, buf_bytes(&k->old), &k->journal.handlers, out));
 	/* What people wrote comes back as they wrote it when nobody has changed it since. */

@@ -71,6 +71,20 @@ static void keep(int fd, uint64_t *used, uint64_t max, struct bytes data)
 		err_ignore(fd_write_all(fd, fits)); /* a full disk costs the log, not the pod */
 }
 
+/* Behind each stage or progress are a file and a log of this host, which a guest that talks without
+ * end would fill and keep busy. */
+static bool may_tell(struct machine *m, const struct guest_event *e)
+{
+	if (e->kind == GUEST_OTHER)
+		return true;
+	if (m->told_until < m->heard)
+		m->told_until = m->heard;
+	if (m->told_until - m->heard >= MACHINE_EVENTS_MAX * MACHINE_EVENT_MS)
+		return false;
+	m->told_until += MACHINE_EVENT_MS;
+	return true;
+}
+
 static void on_log_line(void *arg, struct bytes text)
 {
 	AUTO(guest_event_done) struct guest_event e = { 0 };
@@ -81,7 +95,8 @@ static void on_log_line(void *arg, struct bytes text)
 	if (failed(guest_event_parse(text, &e)))
 		return;
 	m->heard = clock_monotonic_ms();
-	m->config.event(m->config.arg, &e);
+	if (may_tell(m, &e))
+		m->config.event(m->config.arg, &e);
 }
 
 /* What is there now; nothing when it would block or ended. */

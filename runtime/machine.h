@@ -9,13 +9,16 @@
 #include <base/loop.h>
 
 enum {
-	MACHINE_CONSOLE_MAX = 4 * 1024 * 1024 /* bytes of console.log */
+	MACHINE_CONSOLE_MAX = 4 * 1024 * 1024, /* bytes of console.log */
+	/* Stages and progress that the guest tells: so many at once, then one in so many ms. */
+	MACHINE_EVENTS_MAX = 256,
+	MACHINE_EVENT_MS = 200
 };
 
 struct machine_config {
 	struct loop *loop;
 	const char *dir; /* of the pod: logs */
-	/* A log line of the guest. */
+	/* A log line of the guest; stages and progress within bounds. */
 	void (*event)(void *arg, const struct guest_event *e);
 	/* A program of the machine ended; once. May be NULL. */
 	void (*ended)(void *arg);
@@ -33,8 +36,9 @@ struct machine {
 	uint64_t log_bytes, console_bytes;
 	char tail[RUN_CONSOLE_TAIL]; /* last bytes of the console */
 	size_t tail_n;
-	uint64_t heard;	  /* monotonic ms of the last log line; 0: none */
-	const char *dead; /* the program that ended: "QEMU", "swtpm", "virtiofsd" */
+	uint64_t heard;	     /* monotonic ms of the last log line; 0: none */
+	uint64_t told_until; /* monotonic ms that told events stand for */
+	const char *dead;    /* the program that ended: "QEMU", "swtpm", "virtiofsd" */
 	int dead_status;
 };
 

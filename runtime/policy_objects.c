@@ -9,7 +9,6 @@ enum {
 
 RESULT policy_note(const struct policy_work *w, const char *fmt, ...)
 {
-	AUTO(buf_done) struct buf line = BUF_INIT(4096);
 	char text[2048];
 	va_list args;
 

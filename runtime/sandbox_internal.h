@@ -84,6 +84,8 @@ struct sandbox {
 	unsigned placeholders; /* that start before the pod's first container */
 	uint64_t began, heard; /* monotonic ms */
 	bool starting, running, stopping, aborted, died;
+	bool left; /* the agent closed its connection */
+	uint64_t oom_pause_ms;
 };
 
 /* ---- sandbox_start.c ---- */

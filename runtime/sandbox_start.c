@@ -17,7 +17,8 @@ enum {
 	TICK_MS = 500,
 	DEATH_NEWS_MS = 1000,
 	SHORT_MS = 60 * 1000,
-	OOM_PAUSE_MS = 50,
+	OOM_PAUSE_MS = 50, /* doubled from one to the next, up to: */
+	OOM_PAUSE_MAX_MS = 2000,
 	RESOLV_MAX = 64 * 1024,
 	RESOLV_LINES_MAX = 64,
 	HOSTNAME_MAX = 64
@@ -111,13 +112,17 @@ struct err sandbox_check(void *sandbox)
 struct err sandbox_explain(struct sandbox *s, struct err e)
 {
 	struct pollfd p = { .fd = s->machine.vm.qemu.pidfd, .events = POLLIN };
+	bool gone = s->machine.qmp.ended || !s->agent ||
+		    ttrpc_client_is_gone(agent_client_ttrpc(s->agent));
 	struct err_saved first;
 
-	if (e.code != ERR_PEER || s->stopping)
+	if (e.code != ERR_PEER || s->stopping || !gone)
 		return e;
 	err_save(e, &first);
-	if (!s->machine.dead && p.fd >= 0 && poll(&p, 1, DEATH_NEWS_MS) > 0)
+	/* A guest may leave and stay alive: that is waited for once, not for each of its calls. */
+	if (!s->machine.dead && p.fd >= 0 && poll(&p, 1, s->left ? 0 : DEATH_NEWS_MS) > 0)
 		machine_settle(&s->machine);
+	s->left = true;
 	return s->machine.dead ? machine_death(&s->machine, s->stage) : err_restore(&first);
 }
 
@@ -421,7 +426,7 @@ static RESULT create_sandbox(struct sandbox *s)
 
 static void ask_oom(void *arg);
 
-/* A guest that never stops telling is heard a few times a second. */
+/* A guest that never stops telling is heard now and then. */
 static void on_oom(void *arg, struct err e, struct bytes payload)
 {
 	struct sandbox *s = arg;
@@ -433,7 +438,10 @@ static void on_oom(void *arg, struct err e, struct bytes payload)
 		s->c.oom(s->c.arg, event->container_id);
 	loop_remove(s->oom_pause);
 	s->oom_pause = NULL;
-	err_ignore(loop_add_timer(s->c.loop, OOM_PAUSE_MS, 0, ask_oom, s, &s->oom_pause));
+	s->oom_pause_ms = s->oom_pause_ms ? 2 * s->oom_pause_ms : OOM_PAUSE_MS;
+	if (s->oom_pause_ms > OOM_PAUSE_MAX_MS)
+		s->oom_pause_ms = OOM_PAUSE_MAX_MS;
+	err_ignore(loop_add_timer(s->c.loop, s->oom_pause_ms, 0, ask_oom, s, &s->oom_pause));
 }
 
 static void ask_oom(void *arg)

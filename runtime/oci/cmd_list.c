@@ -119,8 +119,7 @@ static RESULT ps_pids(const struct oci_container *c, struct buf *out)
 static RESULT ps_inside(const struct cli_args *args, int *ret_exit)
 {
 	size_t n = args->n - 1;
-	char **argv = calloc(n + 4, sizeof(*argv));
-	AUTO(auto_free) char **list = argv;
+	AUTO(auto_free) char **argv = calloc(n + 4, sizeof(*argv));
 	struct cli_args inside = { .v = argv };
 
 	if (!argv)

@@ -88,7 +88,7 @@ RESULT life_boot(struct oci_container *c)
 
 static enum oci_status status_of(Containerd__Status s)
 {
-	switch (s) {
+	switch ((int)s) {
 	case CONTAINERD__STATUS__CREATED:
 		return OCI_CREATED;
 	case CONTAINERD__STATUS__RUNNING:

@@ -28,7 +28,7 @@ static void gone(struct task *p)
 	answer_deleted(p);
 	if (p->holds_pod)
 		pod_stop_soon(p->shim);
-	task_unlist(p);
+	task_unlist(kept);
 }
 
 /* The engine removes the bundle once it is answered, so the hooks come first. */

@@ -266,11 +266,13 @@ void shim_freep(struct shim **shim)
 	if (!s)
 		return;
 	if (s->sandbox) {
+		s->pod = POD_STOPPING; /* as requests see it that come meanwhile */
 		cut_streams(s);
-		sandbox_freep(&s->sandbox);
+		sandbox_stop(s->sandbox); /* pumps */
 	}
 	while ((p = LIST_FIRST(&s->containers)) != NULL)
 		task_unlist(p);
+	sandbox_freep(&s->sandbox);
 	loop_remove(s->stop_timer);
 	loop_remove(s->start_timer);
 	answer_all(&s->pod_waiters, &s->n_pod_waiters);

@@ -224,7 +224,7 @@ static const struct effects harmless = {
 	.memory_probe = no_probe,
 };
 
-static char dir[] = "/tmp/sealpod-fuzz-agent-XXXXXX";
+static char dir[] = "/dev/shm/sealpod-fuzz-agent-XXXXXX";
 
 static void remove_dir(void)
 {

@@ -4,15 +4,11 @@
  * side of it (processes that end, output, death, OOM) is a record too.
  */
 #include "fake_sandbox.c"
-#include "shim.h"
+#include "shim_input.h"
 
 #include <fcntl.h>
-#include <sandbox.pb-c.h>
-#include <task.pb-c.h>
-#include <ttrpc.pb-c.h>
 #include <unistd.h>
 
-#include <base/file.h>
 #include <base/log.h>
 #include <base/reader.h>
 
@@ -25,7 +21,7 @@ enum {
 	GUEST = 0x40  /* something happens in the guest */
 };
 
-static char dir[] = "/tmp/sealpod-fuzz-shim-XXXXXX";
+static char dir[] = "/dev/shm/sealpod-fuzz-shim-XXXXXX";
 
 static void remove_dir(void)
 {
@@ -63,61 +59,11 @@ static void prepare(void)
 	done = true;
 }
 
-static const char *const ids[] = { "a", "b", "c", "-" };
-static const char *const execs[] = { "", "e", "f", "-" };
-
-/* State, Start, Delete and others begin with the same two fields. */
-static void named_request(size_t method, uint8_t how, struct buf *out)
-{
-	Task__StateRequest q = TASK__STATE_REQUEST__INIT;
-	Task__CreateTaskRequest c = TASK__CREATE_TASK_REQUEST__INIT;
-	Task__ExecProcessRequest x = TASK__EXEC_PROCESS_REQUEST__INIT;
-	Sandbox__CreateSandboxRequest b = SANDBOX__CREATE_SANDBOX_REQUEST__INIT;
-	Pb__Any spec = PB__ANY__INIT;
-	const char *name = shim_methods[method].method;
-	char bundle[64];
-
-	(void)snprintf(bundle, sizeof(bundle), "%s/%d", dir, how / 16 % 3);
-	q.id = c.id = x.id = b.sandbox_id = text_of(ids[how % 4]);
-	q.exec_id = x.exec_id = text_of(execs[how / 4 % 4]);
-	c.bundle = b.bundle_path = bundle;
-	spec.type_url = text_of("types.containerd.io/opencontainers/runtime-spec/1/Process");
-	x.spec = &spec;
-	if (str_equal(name, "Create"))
-		err_ignore(pb_pack(&c.base, out));
-	else if (str_equal(name, "Exec"))
-		err_ignore(pb_pack(&x.base, out));
-	else if (str_equal(name, "CreateSandbox"))
-		err_ignore(pb_pack(&b.base, out));
-	else
-		err_ignore(pb_pack(&q.base, out));
-}
-
-static void send_request(int fd, uint32_t stream, size_t method, struct bytes payload)
-{
-	AUTO(buf_done) struct buf frame = BUF_INIT(TTRPC_MESSAGE_MAX);
-	AUTO(buf_done) struct buf body = BUF_INIT(TTRPC_MESSAGE_MAX);
-	Ttrpc__Request q = TTRPC__REQUEST__INIT;
-	ssize_t n;
-
-	q.service = text_of(shim_methods[method].service);
-	q.method = text_of(shim_methods[method].method);
-	q.payload.data = (uint8_t *)(uintptr_t)payload.p;
-	q.payload.len = payload.n;
-	if (failed(pb_pack(&q.base, &body)))
-		return;
-	buf_be32(&frame, body.n);
-	buf_be32(&frame, stream);
-	buf_u8(&frame, 1);
-	buf_u8(&frame, 0);
-	buf_put(&frame, buf_bytes(&body));
-	n = send(fd, frame.p, frame.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	(void)n;
-}
+static const struct fuzz_bundles bundles = { .dir = dir, .in = "", .out = "" };
 
 static void in_guest(uint8_t how)
 {
-	const char *id = ids[how % 4], *exec = execs[how / 4 % 4];
+	const char *id = fuzz_ids[how % 4], *exec = fuzz_execs[how / 4 % 4];
 
 	switch (how / 16 % 4) {
 	case 0:
@@ -148,10 +94,11 @@ static void play(struct loop *l, int fd, struct reader *r)
 		if (what & GUEST) {
 			in_guest(n);
 		} else if (what & NAMED) {
-			named_request(method, payload.n ? payload.p[0] : 0, &request);
-			send_request(fd, 2 * i + 1, method, buf_bytes(&request));
+			fuzz_named_request(
+				&bundles, method, payload.n ? payload.p[0] : 0, &request);
+			fuzz_send_request(fd, 2 * i + 1, method, buf_bytes(&request));
 		} else {
-			send_request(fd, 2 * i + 1, method, payload);
+			fuzz_send_request(fd, 2 * i + 1, method, payload);
 		}
 		for (unsigned k = 0; k < ROUNDS; k++)
 			err_ignore(loop_once(l, 0));

@@ -94,6 +94,8 @@ typedef void ttrpc_reply_fn(void *arg, struct err e, struct bytes payload);
 RESULT ttrpc_client_new(struct loop *l, int fd, struct ttrpc_client **ret_client);
 void ttrpc_client_free(struct ttrpc_client *c);
 void ttrpc_client_freep(struct ttrpc_client **c);
+/* The peer left; every call has been or is being reported. */
+bool ttrpc_client_is_gone(const struct ttrpc_client *c);
 struct ttrpc_request {
 	const char *service, *method;
 	struct bytes payload;

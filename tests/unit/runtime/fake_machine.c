@@ -2,7 +2,9 @@
  * Stands in for QEMU and its guest below struct sandbox: serves the agent API, QMP, log and console
  * on the descriptors of a machine, writes down what it is asked ($FAKE_LOG) and misbehaves as the
  * kernel command line says: "die-METHOD", "stuck-METHOD", "garbage-METHOD", "deny-METHOD" of the
- * agent or QMP, "flood" (console and log without end).
+ * agent or QMP, "fail-METHOD" (INTERNAL, as Kata's agent says it), "leave-METHOD" (closes the
+ * agent's port and lives on), "flood" (console and log without end), "chatter" (progress without
+ * end).
  */
 #include <agent.pb-c.h>
 #include <health.pb-c.h>
@@ -14,12 +16,14 @@
 #include <net/pb.h>
 #include <net/ttrpc.h>
 #include <runtime/vm.h>
+#include <sys/socket.h>
 
 enum {
 	MESSAGE_MAX = 1 << 20,
 	LINE_MAX_ = 4096,
 	FLOOD_MS = 1,
-	FLOOD_BYTES = 64 * 1024
+	FLOOD_BYTES = 64 * 1024,
+	CHATTER_LINES = 64
 };
 
 struct fake {
@@ -52,6 +56,14 @@ static bool misbehaved(struct fake *f, const char *method, struct ttrpc_call *ca
 		say(VM_FD_AGENT, "\xff\xff\xff\xff this is no frame at all \x01\x02\x03");
 	if (mode(f, "deny-", method)) {
 		ttrpc_fail(call, err_deny(ERR_DENIED, "manifest.test", method, "no", "yes"));
+		return true;
+	}
+	if (mode(f, "fail-", method)) {
+		ttrpc_fail_as(call, TTRPC_INTERNAL, "it did not work");
+		return true;
+	}
+	if (mode(f, "leave-", method)) {
+		(void)shutdown(VM_FD_AGENT, SHUT_RDWR);
 		return true;
 	}
 	return mode(f, "garbage-", method) || mode(f, "stuck-", method);
@@ -279,6 +291,14 @@ static void on_flood(void *arg)
 	say(VM_FD_LOG, text);
 }
 
+static void on_chatter(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < CHATTER_LINES; i++)
+		say(VM_FD_LOG, "{\"event\":\"progress\",\"ms\":60,\"layer\":\"1\",\"layers\":\"2\","
+			       "\"done\":\"10\",\"total\":\"20\"}\n");
+}
+
 #define AGENT(name, fn)                                                                            \
 	{                                                                                          \
 		"grpc.AgentService", name, fn                                                      \
@@ -319,6 +339,8 @@ static RESULT serve(struct fake *f, int *ret_value)
 	TRY(loop_add_fd(loop, VM_FD_QMP, EPOLLIN, on_qmp, f, &qmp));
 	if (str_equal(f->mode, "flood"))
 		TRY(loop_add_timer(loop, FLOOD_MS, FLOOD_MS, on_flood, f, &f->flood));
+	if (str_equal(f->mode, "chatter"))
+		TRY(loop_add_timer(loop, FLOOD_MS, FLOOD_MS, on_chatter, f, &f->flood));
 	say(VM_FD_QMP, "{\"QMP\":{\"version\":{}}}\n");
 	say(VM_FD_LOG, "{\"event\":\"start\",\"ms\":40,\"program\":\"agent\"}\n");
 	return loop_run(loop, ret_value);

@@ -26,7 +26,7 @@ struct pod_under_test {
 	struct loop *loop;
 	struct runtime_config runtime;
 	struct sandbox *sandbox;
-	int answered, died, ooms, status;
+	int answered, died, ooms, told, status;
 	bool exited;
 	struct err_saved last, death;
 };
@@ -64,6 +64,14 @@ static void on_exit_of(void *arg, struct err e, int status)
 
 static void on_oom(void *arg, const char *container_id);
 
+static void on_progress(void *arg, const struct run_progress *p)
+{
+	struct pod_under_test *t = arg;
+
+	(void)p;
+	t->told++;
+}
+
 static RESULT make(const char *mode, struct pod_under_test *t)
 {
 	static char annotation[] = "cc_init_data";
@@ -91,6 +99,7 @@ static RESULT make(const char *mode, struct pod_under_test *t)
 		.bundle = bundle,
 		.died = on_died,
 		.oom = on_oom,
+		.progress = on_progress,
 		.arg = t };
 	return sandbox_new(&c, &t->sandbox);
 }
@@ -367,6 +376,33 @@ static void test_death_while_waiting(void **state)
 	assert_nothing_left();
 }
 
+/* Milliseconds until three calls have failed. */
+static uint64_t three_failures(struct pod_under_test *t, const char *mode)
+{
+	assert_ok(make(mode, t));
+	assert_ok(sandbox_start(t->sandbox));
+	assert_ok(create(t));
+	uint64_t begin = clock_monotonic_ms();
+	int before = t->answered;
+	for (int i = 0; i < 3; i++)
+		assert_ok(sandbox_container_start(t->sandbox, "c1", on_done, t));
+	settle(t, &t->answered, before + 3);
+	assert_int_equal(t->last.code, ERR_PEER);
+	return clock_monotonic_ms() - begin;
+}
+
+/* Whether the machine ended is waited for when the guest left, and once: the loop stands still
+ * meanwhile, for all of the pod. */
+static void test_refused_calls(void **state)
+{
+	AUTO(pod_under_test_done) struct pod_under_test refused, left;
+
+	(void)state;
+	assert_true(three_failures(&refused, "fail-StartContainer") < 900);
+	pod_under_test_done(&refused);
+	assert_true(three_failures(&left, "leave-StartContainer") < 1900);
+}
+
 /* What waits is answered when the pod is stopped. */
 static void test_stop_answers(void **state)
 {
@@ -397,6 +433,20 @@ static void test_flood(void **state)
 	assert_ok(result(&t, sandbox_container_start(t.sandbox, "c1", on_done, &t)));
 	sandbox_stop(t.sandbox);
 	assert_nothing_left();
+}
+
+/* Of what the guest tells about its progress, so much reaches the engine's log and no more. */
+static void test_chatter(void **state)
+{
+	AUTO(pod_under_test_done) struct pod_under_test t;
+
+	(void)state;
+	assert_ok(make("chatter", &t));
+	assert_ok(sandbox_start(t.sandbox));
+	uint64_t until = clock_monotonic_ms() + 500;
+	while (clock_monotonic_ms() < until)
+		assert_ok(loop_once(t.loop, ROUND_MS));
+	assert_in_range(t.told, 100, 300);
 }
 
 static void on_oom(void *arg, const char *container_id)
@@ -648,8 +698,10 @@ int main(void)
 		cmocka_unit_test(test_create_fails),
 		cmocka_unit_test(test_qmp_noise),
 		cmocka_unit_test(test_death_while_waiting),
+		cmocka_unit_test(test_refused_calls),
 		cmocka_unit_test(test_stop_answers),
 		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_chatter),
 		cmocka_unit_test(test_oom_flood),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_killed_owner),

@@ -1,0 +1,88 @@
+/* Turns fuzzer bytes into what an engine asks of the shim. */
+#pragma once
+
+#include "shim.h"
+
+#include <sandbox.pb-c.h>
+#include <stdlib.h>
+#include <task.pb-c.h>
+#include <ttrpc.pb-c.h>
+
+#include <base/file.h>
+#include <net/pb.h>
+#include <sys/socket.h>
+
+static const char *const fuzz_ids[] = { "a", "b", "c", "-" };
+static const char *const fuzz_execs[] = { "", "e", "f", "-" };
+
+/* Where bundles "0", "1" and "2" are, and what processes read and write; "": nothing. */
+struct fuzz_bundles {
+	const char *dir, *in, *out;
+};
+
+static inline void fuzz_write_file(
+	const char *dir, const char *name, struct bytes text, char **ret_path)
+{
+	if (failed(path_join(dir, name, ret_path)) ||
+		failed(file_write_atomic(*ret_path, text, 0600)))
+		abort();
+}
+
+static inline bool fuzz_is_method(size_t method, const char *name)
+{
+	return str_equal(shim_methods[method].method, name);
+}
+
+/* State, Start, Delete and others begin with the same two fields. */
+static inline void fuzz_named_request(
+	const struct fuzz_bundles *b, size_t method, uint8_t how, struct buf *out)
+{
+	Task__StateRequest q = TASK__STATE_REQUEST__INIT;
+	Task__CreateTaskRequest c = TASK__CREATE_TASK_REQUEST__INIT;
+	Task__ExecProcessRequest x = TASK__EXEC_PROCESS_REQUEST__INIT;
+	Sandbox__CreateSandboxRequest s = SANDBOX__CREATE_SANDBOX_REQUEST__INIT;
+	Pb__Any spec = PB__ANY__INIT;
+	char bundle[64];
+
+	(void)snprintf(bundle, sizeof(bundle), "%s/%d", b->dir, how / 16 % 3);
+	q.id = c.id = x.id = s.sandbox_id = text_of(fuzz_ids[how % 4]);
+	q.exec_id = x.exec_id = text_of(fuzz_execs[how / 4 % 4]);
+	c.bundle = s.bundle_path = bundle;
+	c.stdin = x.stdin = text_of(b->in);
+	c.stdout = x.stdout = text_of(b->out);
+	c.terminal = x.terminal = how >= 128;
+	spec.type_url = text_of("types.containerd.io/opencontainers/runtime-spec/1/Process");
+	spec.value.data = (uint8_t *)(uintptr_t) "{\"args\":[\"a\"]}";
+	spec.value.len = strlen("{\"args\":[\"a\"]}");
+	x.spec = &spec;
+	if (fuzz_is_method(method, "Create"))
+		err_ignore(pb_pack(&c.base, out));
+	else if (fuzz_is_method(method, "Exec"))
+		err_ignore(pb_pack(&x.base, out));
+	else if (fuzz_is_method(method, "CreateSandbox"))
+		err_ignore(pb_pack(&s.base, out));
+	else
+		err_ignore(pb_pack(&q.base, out));
+}
+
+static inline void fuzz_send_request(int fd, uint32_t stream, size_t method, struct bytes payload)
+{
+	AUTO(buf_done) struct buf frame = BUF_INIT(TTRPC_MESSAGE_MAX);
+	AUTO(buf_done) struct buf body = BUF_INIT(TTRPC_MESSAGE_MAX);
+	Ttrpc__Request q = TTRPC__REQUEST__INIT;
+	ssize_t n;
+
+	q.service = text_of(shim_methods[method].service);
+	q.method = text_of(shim_methods[method].method);
+	q.payload.data = (uint8_t *)(uintptr_t)payload.p;
+	q.payload.len = payload.n;
+	if (failed(pb_pack(&q.base, &body)))
+		return;
+	buf_be32(&frame, body.n);
+	buf_be32(&frame, stream);
+	buf_u8(&frame, 1);
+	buf_u8(&frame, 0);
+	buf_put(&frame, buf_bytes(&body));
+	n = send(fd, frame.p, frame.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)n;
+}
