@@ -18,9 +18,12 @@ struct agent;
 struct container;
 struct devices_job;   /* devices.c */
 struct sealed_value;  /* sealed.c */
+struct sealed_volume; /* sealed.h */
+struct sealed_update; /* sealed_update.c */
 struct storage;	      /* storage_op.h */
 struct storage_op;    /* storage_op.h */
 struct storage_mount; /* storage_op.h */
+struct hub_volume;    /* hub.h */
 
 /* One process of a container: its first one, or one added by ExecProcess. */
 struct task {
@@ -73,8 +76,11 @@ struct container {
 	size_t n_execs;	       /* ExecProcess in progress */
 	char **mount_sources;  /* of volumes, see volumes.h */
 	size_t n_mount_sources;
-	struct sealed_value *sealed; /* see sealed.h */
-	struct devices_job *devices; /* while they are waited for, see devices.h */
+	const Agent__Storage *image_store; /* of the request: where its image goes */
+	struct sealed_value *sealed;	   /* see sealed.h */
+	struct sealed_volume *sealed_volumes;
+	struct sealed_update *sealed_update; /* under way */
+	struct devices_job *devices;	     /* while they are waited for, see devices.h */
 	struct device_map device_numbers;
 	Agent__CreateContainerRequest *request; /* while creating */
 };
@@ -93,6 +99,9 @@ struct effects {
 	/* What a sealed secret stands for. */
 	RESULT(*unseal)
 	(struct agent *a, struct bytes reference, unseal_fn *fn, void *arg);
+	/* A volume with a key of the broker, mounted. */
+	RESULT(*secure_mount)
+	(struct agent *a, const struct hub_volume *v, pull_fn *fn, void *arg);
 	RESULT (*unmount)(const char *target); /* now or when its last user is gone */
 	RESULT (*block_prepare)(const struct agent *a, const char *driver, const char *source);
 	RESULT(*block_find)
@@ -152,10 +161,11 @@ struct agent {
 	size_t n_interfaces_set;
 	char *resolv_conf; /* NULL: the host gave no name servers */
 	char *ipc_ns, *uts_ns;
-	bool sysctls_set;     /* the manifest's */
-	bool share_pids;      /* asked for by CreateSandbox */
-	char *pid_ns;	      /* NULL: not made */
-	struct process pause; /* its first process */
+	bool sysctls_set;		  /* the manifest's */
+	bool share_pids;		  /* asked for by CreateSandbox */
+	char *pid_ns;			  /* NULL: not made */
+	struct process pause;		  /* its first process */
+	struct loop_source *sealed_timer; /* files of the host have changed */
 	struct storage *storages;
 	size_t n_storages;
 	struct storage_op *storage_ops;

@@ -82,6 +82,7 @@ const struct effects effects_real = {
 	.run = effect_run,
 	.pull = hub_pull,
 	.unseal = hub_unseal,
+	.secure_mount = hub_secure_mount,
 	.namespaces = effect_namespaces,
 	.mount = effect_mount,
 	.unmount = effect_unmount,

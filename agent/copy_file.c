@@ -2,6 +2,7 @@
 #include "paths.h"
 #include "reply.h"
 #include "requests.h"
+#include "sealed.h"
 #include "storage.h"
 
 #include <errno.h>
@@ -356,5 +357,7 @@ void copy_file(struct agent *a, struct ttrpc_call *call, struct bytes payload)
 
 	if (!failed(e))
 		e = put(a, q);
+	if (!failed(e))
+		sealed_changed(a);
 	reply_result(call, failed(e) ? err_add(e, "CopyFile") : e);
 }

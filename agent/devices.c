@@ -79,8 +79,7 @@ static void on_found(void *arg, struct err e, const char *device)
 	next(j);
 }
 
-/* Where the address stands depends on the type: Kata's agent/src/device. */
-static const char *address(const Agent__Device *d)
+const char *device_address(const Agent__Device *d)
 {
 	bool by_path = str_equal(d->type, "mmioblk") || str_equal(d->type, "nvdimm");
 
@@ -113,7 +112,7 @@ static void next(struct devices_job *j)
 	}
 	d = c->request->devices[j->i];
 	e = block_wait_start(
-		&(struct block_ask){ c->agent, d->type, address(d), on_found, j }, &j->wait);
+		&(struct block_ask){ c->agent, d->type, device_address(d), on_found, j }, &j->wait);
 	if (failed(e))
 		job_end(j, err_add(e, "devices[%zu]", j->i));
 }

@@ -9,3 +9,5 @@ typedef void devices_fn(void *arg, struct err e);
 RESULT devices_start(struct container *c, devices_fn *fn, void *arg);
 /* Ends what is under way with that failure. */
 void devices_give_up(struct container *c, struct err e);
+/* For block_find(); where it stands depends on the type: Kata's agent/src/device. */
+const char *device_address(const Agent__Device *d);

@@ -14,7 +14,9 @@ enum {
 	START_MAX_MS = 60 * 1000, /* until the hub listens */
 	RETRY_MS = 5,		  /* between its bind() and its listen() */
 	PULL_MAX_MS = 20 * 60 * 1000,
-	UNSEAL_MAX_MS = 50 * 1000 /* Kata's agent.cdh_api_timeout */
+	UNSEAL_MAX_MS = 50 * 1000, /* Kata's agent.cdh_api_timeout */
+	VOLUME_MAX_MS = 10 * 60 * 1000,
+	VOLUME_OPTIONS_MAX = 8
 };
 
 /* A call of one of the hub's services. */
@@ -298,6 +300,60 @@ RESULT hub_pull(struct agent *a, const char *image, const char *bundle, pull_fn 
 	q.arg = p;
 	msg.image_url = (char *)(uintptr_t)image;
 	msg.bundle_path = (char *)(uintptr_t)bundle;
+	TRY(ask(a->hub, &q, &msg.base));
+	p = NULL;
+	return OK;
+}
+
+/* guest-components 3.6; `format` is ours: docs/protocols/guest.md. */
+static size_t volume_options(const struct hub_volume *v, Cdh__SecureMountRequest__OptionsEntry *to)
+{
+	const char *const pairs[VOLUME_OPTIONS_MAX][2] = {
+		{ "devicePath", v->device },
+		{ "sourceType", "encrypted" },
+		{ "targetType", "fileSystem" },
+		{ "encryptionType", "luks2" },
+		{ "key", v->key },
+		{ "mapperName", v->mapping },
+		{ "dataIntegrity", v->authentic ? "true" : "false" },
+		{ "format", v->create ? "ifEmpty" : NULL },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < VOLUME_OPTIONS_MAX; i++) {
+		if (!pairs[i][1])
+			continue;
+		cdh__secure_mount_request__options_entry__init(&to[n]);
+		to[n].key = (char *)(uintptr_t)pairs[i][0];
+		to[n].value = (char *)(uintptr_t)pairs[i][1];
+		n++;
+	}
+	return n;
+}
+
+RESULT hub_secure_mount(struct agent *a, const struct hub_volume *v, pull_fn *fn, void *arg)
+{
+	Cdh__SecureMountRequest__OptionsEntry options[VOLUME_OPTIONS_MAX];
+	Cdh__SecureMountRequest__OptionsEntry *list[VOLUME_OPTIONS_MAX];
+	Cdh__SecureMountRequest msg = CDH__SECURE_MOUNT_REQUEST__INIT;
+	struct ask q = { .service = "api.SecureMountService",
+		.method = "SecureMount",
+		.timeout_ms = VOLUME_MAX_MS,
+		.answer = on_pulled };
+	AUTO(auto_free) struct pull *p = malloc(sizeof(*p));
+
+	if (!a->hub)
+		return err_new(ERR_UNSUPPORTED, "no confidential data hub is here to ask");
+	if (!p)
+		return err_new(ERR_NOMEM, "volume");
+	*p = (struct pull){ fn, arg };
+	q.arg = p;
+	msg.volume_type = (char *)(uintptr_t) "block-device";
+	msg.mount_point = (char *)(uintptr_t)v->mount_point;
+	msg.n_options = volume_options(v, options);
+	for (size_t i = 0; i < msg.n_options; i++)
+		list[i] = &options[i];
+	msg.options = list;
 	TRY(ask(a->hub, &q, &msg.base));
 	p = NULL;
 	return OK;

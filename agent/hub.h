@@ -19,5 +19,15 @@ void hub_freep(struct hub **h);
 RESULT hub_health(const struct hub *h);
 /* struct effects.pull */
 RESULT hub_pull(struct agent *a, const char *image, const char *bundle, pull_fn *fn, void *arg);
+/* struct effects.secure_mount: SecureMount of an existing LUKS2 volume, or an empty device. */
+struct hub_volume {
+	const char *device;	 /* "/dev/sda" */
+	const char *key;	 /* "kbs://..." */
+	const char *mapping;	 /* its name in the device mapper */
+	const char *mount_point; /* an existing directory */
+	bool authentic;		 /* with dm-integrity */
+	bool create;		 /* an empty device becomes the volume */
+};
+RESULT hub_secure_mount(struct agent *a, const struct hub_volume *v, pull_fn *fn, void *arg);
 /* struct effects.unseal */
 RESULT hub_unseal(struct agent *a, struct bytes reference, unseal_fn *fn, void *arg);

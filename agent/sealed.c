@@ -4,6 +4,7 @@
 #include "volumes.h"
 
 #include <base/secret.h>
+#include <sys/stat.h>
 
 enum {
 	SECRETS_MAX = 256 /* of one container */
@@ -57,8 +58,23 @@ static RESULT note(void *arg, struct bytes reference)
 	return OK;
 }
 
+static void volumes_end(struct container *c)
+{
+	while (c->sealed_volumes) {
+		struct sealed_volume *v = c->sealed_volumes;
+
+		c->sealed_volumes = v->next;
+		err_ignore(c->agent->effects->unmount(v->from));
+		free(v->from);
+		free(v->to);
+		free(v);
+	}
+}
+
 void sealed_done(struct container *c)
 {
+	sealed_update_end(c);
+	volumes_end(c);
 	while (c->sealed) {
 		struct sealed_value *v = c->sealed;
 
@@ -157,19 +173,50 @@ static const struct secret *lookup(void *arg, struct bytes reference)
 	return v ? v->plain : NULL;
 }
 
+/* From now on the container has the copy; where it came from stays mounted, for its updates. */
+static RESULT use_copy(struct container *c, size_t i, const char *to)
+{
+	struct sealed_volume *v = calloc(1, sizeof(*v));
+	char *place = NULL;
+	struct err e = v ? str_dup(to, &v->to) : err_new(ERR_NOMEM, "sealed volume");
+
+	if (!failed(e))
+		e = str_dup(to, &place);
+	if (failed(e)) {
+		if (v)
+			free(v->to);
+		free(v);
+		return e;
+	}
+	v->from = c->mount_sources[i];
+	c->mount_sources[i] = place;
+	v->next = c->sealed_volumes;
+	c->sealed_volumes = v;
+	return OK;
+}
+
+static RESULT fill_volume(struct container *c, size_t i)
+{
+	AUTO(auto_free) char *to = NULL;
+	struct stat st;
+
+	if (stat(c->mount_sources[i], &st) != 0)
+		return err_new(ERR_SYS, "sealed volume");
+	TRY(str_format(&to, "%s.plain", c->mount_sources[i]));
+	if (S_ISDIR(st.st_mode)) {
+		TRY(sealed_sync(c->mount_sources[i], to, lookup, c));
+		return use_copy(c, i, to);
+	}
+	TRY(sealed_copy_file(c->mount_sources[i], to, lookup, c));
+	volumes_replace(c, i, TAKE(to));
+	return OK;
+}
+
 static RESULT fill_volumes(struct container *c)
 {
-	if (!c->sealed)
-		return OK;
-	for (size_t i = 0; i < c->n_mount_sources; i++) {
-		AUTO(auto_free) char *to = NULL;
-
-		if (!is_sealed_volume(c, i))
-			continue;
-		TRY(str_format(&to, "%s.plain", c->mount_sources[i]));
-		TRY(sealed_copy(c->mount_sources[i], to, lookup, c));
-		volumes_replace(c, i, TAKE(to));
-	}
+	for (size_t i = 0; i < c->n_mount_sources; i++)
+		if (is_sealed_volume(c, i))
+			TRY(fill_volume(c, i));
 	return OK;
 }
 

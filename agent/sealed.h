@@ -24,5 +24,23 @@ typedef RESULT sealed_found_fn(void *arg, struct bytes reference);
 RESULT sealed_scan(const char *root, sealed_found_fn *fn, void *arg);
 /* The secret of a reference; NULL: it is not known. */
 typedef const struct secret *sealed_lookup_fn(void *arg, struct bytes reference);
-/* The tree again at `to`, with the secrets. */
-RESULT sealed_copy(const char *root, const char *to, sealed_lookup_fn *lookup, void *arg);
+/*
+ * Makes `to` the tree `root` again, with the secrets: what is new or changed is written, symbolic
+ * links last, then what is gone is removed; what is the same stays untouched. `to` may be a
+ * container's, who may change it meanwhile.
+ */
+RESULT sealed_sync(const char *root, const char *to, sealed_lookup_fn *lookup, void *arg);
+/* The same for a file. */
+RESULT sealed_copy_file(const char *from, const char *to, sealed_lookup_fn *lookup, void *arg);
+
+/* ---- sealed_update.c ---- */
+/* A directory of sealed files, and its copy in the container. */
+struct sealed_volume {
+	struct sealed_volume *next;
+	char *from, *to;
+};
+/* The files of the host have changed: what is sealed in them is unsealed and copied anew, soon. A
+ * container whose new files cannot be unsealed keeps what it has, and the log says why. */
+void sealed_changed(struct agent *a);
+/* Gives up what is under way for this container. */
+void sealed_update_end(struct container *c);

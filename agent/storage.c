@@ -1,4 +1,5 @@
 #include "devices.h"
+#include "image_store.h"
 #include "paths.h"
 #include "storage_op.h"
 #include "volumes.h"
@@ -147,6 +148,7 @@ static void storage_free(struct storage *s)
 	free(s->mount_point);
 	free(s->mapping);
 	free(s->scratch);
+	free(s->key);
 	free(s->volume);
 	free(s);
 }
@@ -237,6 +239,7 @@ static RESULT step(struct storage_op *op, const Agent__Storage *q)
 		return keep(op, q, s);
 	TRY(storage_new(op->agent, q, &s));
 	op->now = s;
+	s->for_images = op->container && q == op->container->image_store;
 	return s->driver->attach(op, q, s);
 }
 
@@ -320,7 +323,7 @@ void storage_step_done(struct storage_op *op, struct err e)
 struct add {
 	Agent__Storage *const *list;
 	size_t n;
-	const char *user;
+	struct container *container; /* NULL: the pod's own */
 };
 
 static RESULT add(struct agent *a, const struct add *w, storage_fn *fn, void *arg)
@@ -331,7 +334,8 @@ static RESULT add(struct agent *a, const struct add *w, storage_fn *fn, void *ar
 	if (!op)
 		return err_new(ERR_NOMEM, "storages");
 	*op = (struct storage_op){ .agent = a, .list = w->list, .n = w->n, .fn = fn, .arg = arg };
-	if (failed(e = str_dup(w->user, &op->user))) {
+	op->container = w->container;
+	if (failed(e = str_dup(w->container ? w->container->id : POD, &op->user))) {
 		op_free(op);
 		return e;
 	}
@@ -346,7 +350,7 @@ static RESULT add(struct agent *a, const struct add *w, storage_fn *fn, void *ar
 RESULT storage_sandbox_add(
 	struct agent *a, Agent__Storage *const *list, size_t n, storage_fn *fn, void *arg)
 {
-	return add(a, &(struct add){ list, n, POD }, fn, arg);
+	return add(a, &(struct add){ list, n, NULL }, fn, arg);
 }
 
 struct preparation {
@@ -365,12 +369,13 @@ static void on_storages(void *arg, struct err e)
 static void on_devices(void *arg, struct err e)
 {
 	struct preparation *p = arg;
-	const struct container *c = p->container;
+	struct container *c = p->container;
 	const Agent__CreateContainerRequest *q = c->request;
 
 	if (!failed(e))
-		e = add(c->agent, &(struct add){ q->storages, q->n_storages, c->id }, on_storages,
-			p);
+		e = image_store_take(c);
+	if (!failed(e))
+		e = add(c->agent, &(struct add){ q->storages, q->n_storages, c }, on_storages, p);
 	if (failed(e))
 		on_storages(p, e);
 }

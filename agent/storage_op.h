@@ -16,9 +16,12 @@ struct storage {
 	bool mounted;
 	bool made;	 /* its directory was made for it */
 	bool is_file;	 /* its mount point is a file */
+	bool for_images; /* where images are unpacked; no container's */
 	char *scratch;	 /* directory to be removed with it; NULL: none */
 	char *mapping;	 /* of the device mapper, to be removed after the unmount; NULL: none */
 	bool size_fixed; /* by the manifest */
+	uint64_t size;	 /* bytes that its file system was made for; 0: no limit */
+	char *key;	 /* of the broker; NULL: none */
 	char *volume;	 /* claimed as; NULL: not yet */
 };
 
@@ -28,6 +31,7 @@ struct storage_op {
 	Agent__Storage *const *list;
 	size_t n, i;
 	char *user;
+	struct container *container; /* NULL: of the pod */
 	storage_fn *fn;
 	void *arg;
 	struct storage *now; /* being made */

@@ -16,6 +16,8 @@
  */
 static bool is_volume_place(const struct agent *a, const struct storage *s, const char *rest)
 {
+	if (s->for_images)
+		return str_equal(rest, "image");
 	return a->open_world || str_starts(rest, "sandbox/") ||
 	       (s->kind == STORAGE_MEMORY && str_starts(rest, "shared/containers/"));
 }

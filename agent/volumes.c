@@ -51,6 +51,27 @@ static RESULT claim_name(
 	return str_format(ret_name, "%s of container %s", v->at, c->rule->name);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? str_equal(a, b) : a == b;
+}
+
+/* What it was made with: another container's entry may be of another volume. */
+static RESULT check_made(
+	const Oci__Mount *m, const struct manifest_volume *v, const struct storage *s)
+{
+	if (s->for_images)
+		return deny(m->destination, "a volume of the pod", m->source);
+	if (!kind_fits(manifest_volume_kind(v), s->kind))
+		return deny(m->destination, v->kind, s->driver->name);
+	if (!same_text(v->key, s->key))
+		return deny(m->destination, v->key ? v->key : "no key of the broker",
+			s->key ? s->key : "no key of the broker");
+	if (s->kind == STORAGE_ENCRYPTED && v->size != s->size)
+		return deny(m->destination, "a volume of the listed size", "another");
+	return OK;
+}
+
 static RESULT limit_size(const struct agent *a, struct storage *s, uint64_t size)
 {
 	AUTO(auto_free) char *data = NULL;
@@ -72,11 +93,10 @@ static RESULT open_storage(const struct container *c, const Oci__Mount *m,
 
 	if (!s || s->fd < 0)
 		return deny(m->destination, "a storage of the pod", m->source);
-	if (!kind_fits(manifest_volume_kind(v), s->kind))
-		return deny(m->destination, v->kind, s->driver->name);
+	TRY(check_made(m, v, s));
 	TRY(claim_name(c, v, &name));
 	TRY(storage_claim(c->agent, s, name));
-	if (v->size > 0)
+	if (v->size > 0 && s->kind == STORAGE_MEMORY)
 		TRY(limit_size(c->agent, s, v->size));
 	*ret_fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
 	return *ret_fd >= 0 ? OK : err_new(ERR_SYS, "volume");

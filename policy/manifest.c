@@ -2,6 +2,9 @@
 
 #include <regex.h>
 
+#define INTEGRITY_NONE "none"
+#define INTEGRITY_HMAC "hmac-sha256"
+
 enum {
 	SYSCTL_MAX = 256 /* characters of a value */
 };
@@ -19,6 +22,9 @@ static const struct json_field volume_fields[] = {
 	VOLUME(read_only, FIELD_BOOL, 0, 0),
 	VOLUME(sealed, FIELD_BOOL, 0, 0),
 	VOLUME(size, FIELD_U64, 0, INT64_MAX),
+	VOLUME(key, FIELD_STR, 0, 512),
+	VOLUME(integrity, FIELD_STR, 0, 16),
+	VOLUME(create, FIELD_BOOL, 0, 0),
 };
 
 static const struct json_table volume_table = {
@@ -109,6 +115,11 @@ static size_t volume_kind_find(const char *kind)
 enum manifest_volume_kind manifest_volume_kind(const struct manifest_volume *v)
 {
 	return (enum manifest_volume_kind)volume_kind_find(v->kind);
+}
+
+bool manifest_volume_authentic(const struct manifest_volume *v)
+{
+	return !v->integrity || !str_equal(v->integrity, INTEGRITY_NONE);
 }
 
 const struct manifest_volume *manifest_volume_at(
@@ -210,6 +221,71 @@ static RESULT check_prefixed(const struct strv *list, const char *prefix, const 
 	return OK;
 }
 
+/* A volume that outlives the pod. */
+static RESULT check_key(const struct manifest_volume *v)
+{
+	if (!v->key && (v->integrity || v->create))
+		return err_new(ERR_FORMAT, "volumes: integrity and create: only with a key");
+	if (!v->key)
+		return OK;
+	if (manifest_volume_kind(v) != MANIFEST_VOLUME_ENCRYPTED || v->size > 0)
+		return err_new(
+			ERR_FORMAT, "volumes: key: only of kind encrypted, and without size");
+	if (!str_starts(v->key, "kbs://"))
+		return err_new(ERR_FORMAT, "volumes: key: %.128s is no kbs:// URI", v->key);
+	if (v->integrity && !str_equal(v->integrity, INTEGRITY_NONE) &&
+		!str_equal(v->integrity, INTEGRITY_HMAC))
+		return err_new(ERR_FORMAT,
+			"volumes: integrity: %s is neither " INTEGRITY_HMAC " nor " INTEGRITY_NONE,
+			v->integrity);
+	return OK;
+}
+
+static RESULT check_size(const struct manifest_volume *v)
+{
+	enum manifest_volume_kind kind = manifest_volume_kind(v);
+
+	if (v->size > 0 && kind != MANIFEST_VOLUME_MEMORY && kind != MANIFEST_VOLUME_ENCRYPTED)
+		return err_new(ERR_FORMAT, "volumes: size: only of kinds memory and encrypted");
+	return OK;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? str_equal(a, b) : a == b;
+}
+
+static bool same_volume(const struct manifest_volume *a, const struct manifest_volume *b)
+{
+	return str_equal(a->kind, b->kind) && a->size == b->size && same_text(a->key, b->key) &&
+	       manifest_volume_authentic(a) == manifest_volume_authentic(b) &&
+	       a->create == b->create;
+}
+
+/* One volume cannot be two, depending on who is first. */
+static RESULT check_same(const struct manifest_container *c, const struct manifest_volume *v)
+{
+	const struct manifest_volume *have = c->volumes.items;
+
+	for (size_t i = 0; i < c->volumes.n; i++)
+		if (v->name && same_text(have[i].name, v->name) && !same_volume(&have[i], v))
+			return err_new(ERR_FORMAT,
+				"volumes: name: %s is another volume in container %s", v->name,
+				c->name);
+	return OK;
+}
+
+static RESULT check_names(const struct manifest *m, size_t at)
+{
+	const struct manifest_container *c = manifest_container_at(m, at);
+	const struct manifest_volume *v = c->volumes.items;
+
+	for (size_t i = 0; i < c->volumes.n; i++)
+		for (size_t k = 0; k <= at; k++)
+			TRY(check_same(manifest_container_at(m, k), &v[i]));
+	return OK;
+}
+
 static RESULT check_volumes(const struct manifest_container *c)
 {
 	const struct manifest_volume *v = c->volumes.items;
@@ -221,8 +297,8 @@ static RESULT check_volumes(const struct manifest_container *c)
 			return err_new(ERR_FORMAT, "volumes: at: %s is listed twice", v[i].at);
 		if (volume_kind_find(v[i].kind) == ARRAY_LEN(volume_kinds))
 			return err_new(ERR_FORMAT, "volumes: kind: %s is none", v[i].kind);
-		if (v[i].size > 0 && manifest_volume_kind(&v[i]) != MANIFEST_VOLUME_MEMORY)
-			return err_new(ERR_FORMAT, "volumes: size: only of kind memory");
+		TRY(check_size(&v[i]));
+		TRY(check_key(&v[i]));
 		if (v[i].sealed && manifest_volume_kind(&v[i]) != MANIFEST_VOLUME_FILES)
 			return err_new(ERR_FORMAT, "volumes: sealed: only of kind files");
 	}
@@ -335,6 +411,7 @@ static RESULT check_container(const struct manifest *m, size_t at)
 	TRY(check_process(c));
 	TRY(check_prefixed(&c->mounts, "/", "mounts"));
 	TRY(check_volumes(c));
+	TRY(check_names(m, at));
 	TRY(check_prefixed(&c->devices, "/dev/", "devices"));
 	TRY(check_above(m, at, &c->after, "after"));
 	return check_above(m, at, &c->completed, "completed");

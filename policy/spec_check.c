@@ -155,7 +155,8 @@ RESULT spec_check_devices_here(const Oci__Spec *spec)
 	const Oci__Linux *l = spec->linux_;
 
 	for (size_t i = 0; l && i < l->n_devices; i++)
-		TRY(check_device_here(l->devices[i]));
+		if (!str_equal(l->devices[i]->path, SPEC_TRUSTED_STORE))
+			TRY(check_device_here(l->devices[i]));
 	return OK;
 }
 
@@ -165,8 +166,11 @@ static RESULT check_devices(
 	const Oci__Linux *l = q->oci->linux_;
 	const Oci__LinuxResources *r = l ? l->resources : NULL;
 
-	if (q->n_devices > 0)
-		return deny("manifest.devices", "devices", q->devices[0]->container_path);
+	for (size_t i = 0; i < q->n_devices; i++) {
+		if (i > 0 || !str_equal(q->devices[i]->container_path, SPEC_TRUSTED_STORE))
+			return deny("manifest.devices", "devices", q->devices[i]->container_path);
+		TRY(manifest_check_listed(rule, MANIFEST_DEVICES, SPEC_TRUSTED_STORE));
+	}
 	for (size_t i = 0; l && i < l->n_devices; i++)
 		TRY(manifest_check_listed(rule, MANIFEST_DEVICES, l->devices[i]->path));
 	for (size_t i = 0; r && i < r->n_devices; i++)

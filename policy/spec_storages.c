@@ -65,12 +65,13 @@ static bool has(char *const *list, size_t n, const char *word)
 	return false;
 }
 
+/* Of the host, or with a key of the broker: what is on it stays. */
 static bool listed_disk(const struct manifest_container *rule)
 {
 	const struct manifest_volume *v = rule->volumes.items;
 
 	for (size_t i = 0; i < rule->volumes.n; i++)
-		if (manifest_volume_kind(&v[i]) == MANIFEST_VOLUME_DISK)
+		if (manifest_volume_kind(&v[i]) == MANIFEST_VOLUME_DISK || v[i].key)
 			return true;
 	return false;
 }

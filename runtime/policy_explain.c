@@ -141,6 +141,17 @@ static void put_env(const struct manifest_container *c, bool patterns, struct bu
 	}
 }
 
+static void put_more(const struct manifest_volume *v, struct buf *out)
+{
+	if (v->size > 0)
+		buf_printf(out, ", %llu bytes at most", (unsigned long long)v->size);
+	if (v->key)
+		buf_printf(out, ", %s%s%s", v->key,
+			manifest_volume_authentic(v) ? "" : ", changes by the host go unnoticed",
+			v->create ? "; an empty disk is formatted" : "");
+	buf_puts(out, "\n");
+}
+
 static void put_volumes(const struct manifest_container *c, struct buf *out)
 {
 	static const char *const kinds[] = {
@@ -161,10 +172,13 @@ static void put_volumes(const struct manifest_container *c, struct buf *out)
 		title = "              ";
 	}
 	for (size_t i = 0; i < c->volumes.n; i++) {
-		buf_printf(out, "%s%s: %s%s%s%s%s\n", title, v[i].at,
-			kinds[manifest_volume_kind(&v[i])], v[i].name ? ", volume " : "",
-			v[i].name ? v[i].name : "", v[i].read_only ? ", read-only" : "",
+		buf_printf(out, "%s%s: %s%s%s%s%s", title, v[i].at,
+			v[i].key ? "a disk encrypted with a key of the broker"
+				 : kinds[manifest_volume_kind(&v[i])],
+			v[i].name ? ", volume " : "", v[i].name ? v[i].name : "",
+			v[i].read_only ? ", read-only" : "",
 			v[i].sealed ? "; sealed secrets in it are opened" : "");
+		put_more(&v[i], out);
 		title = "              ";
 	}
 	if (c->devices.n > 0) {

@@ -64,7 +64,7 @@ static RESULT empty_dir(
 		return err_new(ERR_UNSUPPORTED, "container %s: volume %s: medium %s", c->name,
 			p->name, medium);
 	p->kind = medium && str_equal(medium, "Memory") ? "memory" : "encrypted";
-	if (!limit || !str_equal(p->kind, "memory"))
+	if (!limit)
 		return OK;
 	TRY(pod_quantity(limit, "sizeLimit", &milli));
 	p->size = milli / 1000;

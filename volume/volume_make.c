@@ -1,19 +1,17 @@
 #include "volume_make.h"
 
+#include "device.h"
 #include "dm.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <unistd.h>
 
-#include <base/process.h>
 #include <base/random.h>
 #include <base/secret.h>
 #include <linux/fs.h>
 #include <linux/keyctl.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 
 enum {
 	KEY_XTS = 64, /* two keys of AES-256 */
@@ -22,35 +20,8 @@ enum {
 	BLOCK = 4096,
 	WIPE = 1024 * 1024,
 	DEVICE_MIN = 16 * 1024 * 1024,
-	PARAMS_MAX = 1024,
-	INODE_RATIO = 16384, /* mke2fs's own */
-	INODE_RATIO_LARGE = 163840
+	PARAMS_MAX = 1024
 };
-
-#define LARGE (UINT64_C(64) << 30)
-
-struct device {
-	unsigned major, minor;
-	uint64_t size;
-};
-
-/* Exclusively: a device that is mounted or mapped is not taken. */
-static RESULT open_device(const char *path, struct device *ret, int *ret_fd)
-{
-	AUTO(auto_close) int fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
-	struct device d = { 0 };
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return err_new(ERR_SYS, "%s", path);
-	if (!S_ISBLK(st.st_mode) || ioctl(fd, BLKGETSIZE64, &d.size) != 0)
-		return err_new(ERR_FORMAT, "%s is no block device", path);
-	d.major = major(st.st_rdev);
-	d.minor = minor(st.st_rdev);
-	*ret = d;
-	*ret_fd = TAKE_FD(fd);
-	return OK;
-}
 
 /* Below the encryption, so that the kernel finds no superblock of integrity and writes its own;
  * above it, because what was never written has no tag yet and cannot be read, which mke2fs does. */
@@ -70,7 +41,7 @@ static RESULT wipe_mapped(const char *device)
 	AUTO(auto_close) int fd = -1;
 	struct device d;
 
-	TRY(open_device(device, &d, &fd));
+	TRY(device_open(device, &d, &fd));
 	return wipe_begin(fd);
 }
 
@@ -163,7 +134,7 @@ RESULT volume_encrypt(const char *device, const char *name, char **ret_device)
 	unsigned minor;
 	struct err e;
 
-	TRY(open_device(device, &d, &fd));
+	TRY(device_open(device, &d, &fd));
 	if (d.size < DEVICE_MIN)
 		return err_new(ERR_FORMAT, "%s has %llu bytes, fewer than %d", device,
 			(unsigned long long)d.size, DEVICE_MIN);
@@ -183,29 +154,4 @@ RESULT volume_encrypt(const char *device, const char *name, char **ret_device)
 		return err_restore(&why);
 	}
 	return OK;
-}
-
-unsigned volume_inode_ratio(uint64_t size)
-{
-	return size > LARGE ? INODE_RATIO_LARGE : INODE_RATIO;
-}
-
-RESULT volume_make_filesystem(const char *device)
-{
-	AUTO(auto_close) int fd = -1;
-	AUTO(auto_free) char *ratio = NULL;
-	struct device d;
-
-	TRY(open_device(device, &d, &fd));
-	(void)close(TAKE_FD(fd));
-	TRY(str_format(&ratio, "%u", volume_inode_ratio(d.size)));
-	/*
-	 * No journal, reserve or copies of the superblock: nobody mounts it twice, and its user is
-	 * not root's rival. The copies would also be written in part, over blocks without a tag.
-	 * No discard: integrity knows none.
-	 */
-	const char *argv[] = { "mke2fs", "-q", "-F", "-t", "ext4", "-O",
-		"^has_journal,^sparse_super,^resize_inode,sparse_super2", "-m", "0", "-i", ratio,
-		"-E", "nodiscard,num_backup_sb=0", device, NULL };
-	return process_run_ok(argv, BYTES_NONE, NULL);
 }

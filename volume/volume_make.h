@@ -11,7 +11,3 @@
  * the new device. What was on the device is lost. */
 RESULT volume_encrypt(const char *device, const char *name, char **ret_device);
 void volume_close(const char *name);
-/* An empty ext4 on it (mke2fs). */
-RESULT volume_make_filesystem(const char *device);
-/* Bytes for each inode: few files are expected only where nobody could say how large it will be. */
-unsigned volume_inode_ratio(uint64_t size);

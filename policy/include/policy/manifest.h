@@ -34,7 +34,11 @@ struct manifest_volume {
 	char *name;	/* of the pod's volume; NULL: of this place only */
 	bool read_only; /* must be mounted so */
 	bool sealed;	/* of kind `files`: sealed secrets in it are unsealed */
-	uint64_t size;	/* bytes, of kind `memory`; 0: as the host says */
+	uint64_t size;	/* bytes, of kinds `memory` and `encrypted`; 0: as the host says */
+	/* Of kind `encrypted`, when it outlives the pod: */
+	char *key;	 /* "kbs://..."; NULL: a key of the guest's, gone with it */
+	char *integrity; /* "hmac-sha256" (NULL too) or "none" */
+	bool create;	 /* an empty device becomes the volume */
 };
 
 struct manifest_container {
@@ -77,6 +81,8 @@ const struct manifest_container *manifest_container_at(const struct manifest *m,
 const struct manifest_volume *manifest_volume_at(
 	const struct manifest_container *c, const char *destination);
 enum manifest_volume_kind manifest_volume_kind(const struct manifest_volume *v);
+/* Blocks of a volume with a key carry a keyed digest each. */
+bool manifest_volume_authentic(const struct manifest_volume *v);
 
 /* A value that begins with '~' is an anchored POSIX extended regular expression. */
 bool manifest_is_pattern(const char *rule);

@@ -34,6 +34,9 @@ RESULT spec_check(const Agent__CreateContainerRequest *q, const struct manifest_
 /* manifest.sysctl: kernel settings that the pod does not list, besides those that every engine sets
  * and every guest has. */
 RESULT spec_check_sysctls(const Oci__Spec *spec, const struct json_map *listed);
+/* Kata's name of the block device that images are to be unpacked to, encrypted. It is no device of
+ * the container: the guest uses it. */
+#define SPEC_TRUSTED_STORE "/dev/trusted_store"
 /* manifest.devices: devices whose numbers are not those of this machine's device nodes. */
 RESULT spec_check_devices_here(const Oci__Spec *spec);
 /* Capabilities, limits and labels of any process of the container. */

@@ -46,6 +46,30 @@ static void test_parse_damaged(void **state)
 
 #define ONE(fields) "{\"version\":1,\"containers\":[{\"name\":\"a\",\"image\":\"i\"" fields "}]}"
 
+#define VOLUMES(fields) ",\"volumes\":[{\"at\":\"/v\"," fields "}]"
+#define ENCRYPTED	"\"kind\":\"encrypted\""
+
+static void test_volumes(void **state)
+{
+	(void)state;
+	static const char text[] =
+		ONE(",\"volumes\":[{\"at\":\"/a\",\"name\":\"n\"," ENCRYPTED ",\"size\":4096},"
+		    "{\"at\":\"/b\",\"name\":\"n\"," ENCRYPTED ",\"size\":4096},"
+		    "{\"at\":\"/c\"," ENCRYPTED ",\"key\":\"kbs:///a/b/c\",\"create\":true},"
+		    "{\"at\":\"/d\"," ENCRYPTED ",\"key\":\"kbs:///a/b/c\","
+		    "\"integrity\":\"none\"}]");
+	AUTO(manifest_done) struct manifest m = { 0 };
+	const struct manifest_volume *v;
+
+	assert_ok(manifest_parse(bytes_str(text), &m));
+	v = manifest_container_at(&m, 0)->volumes.items;
+	assert_int_equal(v[0].size, 4096);
+	assert_string_equal(v[2].key, "kbs:///a/b/c");
+	assert_true(v[2].create && manifest_volume_authentic(&v[2]));
+	assert_false(v[3].create || manifest_volume_authentic(&v[3]));
+	each_prefix(bytes_of(text, sizeof(text) - 1), parse, NULL);
+}
+
 static void test_parse_bad(void **state)
 {
 	(void)state;
@@ -76,6 +100,17 @@ static void test_parse_bad(void **state)
 		{ ONE(",\"capabilities\":[\"KILL\"]"), "CAP_" },
 		{ ONE(",\"mounts\":[\"etc\"]"), "mounts" },
 		{ ONE(",\"devices\":[\"/tmp/x\"]"), "/dev/" },
+		{ ONE(VOLUMES("\"kind\":\"disk\",\"size\":1")), "size: only of" },
+		{ ONE(VOLUMES("\"kind\":\"disk\",\"key\":\"kbs:///a/b/c\"")), "key: only of" },
+		{ ONE(VOLUMES(ENCRYPTED ",\"key\":\"kbs:///a/b/c\",\"size\":1")), "without size" },
+		{ ONE(VOLUMES(ENCRYPTED ",\"key\":\"file:///a\"")), "no kbs:// URI" },
+		{ ONE(VOLUMES(ENCRYPTED ",\"create\":true")), "only with a key" },
+		{ ONE(VOLUMES(ENCRYPTED ",\"integrity\":\"none\"")), "only with a key" },
+		{ ONE(VOLUMES(ENCRYPTED ",\"key\":\"kbs:///a/b/c\",\"integrity\":\"crc\"")),
+			"integrity: crc" },
+		{ ONE(",\"volumes\":[{\"at\":\"/a\",\"name\":\"n\"," ENCRYPTED ",\"size\":1},"
+		      "{\"at\":\"/b\",\"name\":\"n\"," ENCRYPTED ",\"size\":2}]"),
+			"name: n is another" },
 		{ ONE(",\"exec\":[\"ls\"]"), "exec" },
 		{ ONE(",\"exec\":[[]]"), "exec" },
 		{ ONE(",\"exec\":[[1]]"), "exec" },
@@ -197,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_damaged),
+		cmocka_unit_test(test_volumes),
 		cmocka_unit_test(test_parse_bad),
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_pick),

@@ -452,6 +452,17 @@ static void add_device(
 	p->linux_.devices = (Oci__LinuxDevice **)p->p;
 	p->linux_.n_devices = 1;
 }
+static void ch_trusted_store(struct parts *p)
+{
+	p->agent_device.container_path = (char *)(uintptr_t)SPEC_TRUSTED_STORE;
+	ch_agent_device(p);
+}
+static void ch_trusted_store_twice(struct parts *p)
+{
+	ch_trusted_store(p);
+	p->p[1] = p->p[0];
+	p->q.n_devices = 2;
+}
 static void ch_device(struct parts *p)
 {
 	add_device(p, "/dev/null", "c", 1, 3);
@@ -592,6 +603,8 @@ static const struct {
 	{ ch_sysctl_known, NULL },
 	{ ch_sysctl, "manifest.sysctl" },
 	{ ch_agent_device, "manifest.devices" },
+	{ ch_trusted_store, NULL },
+	{ ch_trusted_store_twice, "manifest.devices" },
 	{ ch_device, NULL },
 	{ ch_device_unlisted, "manifest.devices" },
 	{ ch_device_other, "manifest.devices" },
@@ -638,9 +651,9 @@ static struct parts parts_init(void)
 	};
 }
 
-static const char changes_manifest[] =
-	",\"capabilities\":[\"CAP_KILL\"],\"devices\":[\"/dev/null\"],\"mounts\":[\"/scratch\","
-	"\"/scratch/../etc\",\"/etc/resolv.conf\"]";
+static const char changes_manifest[] = ",\"capabilities\":[\"CAP_KILL\"],\"devices\":[\"/dev/"
+				       "null\",\"/dev/trusted_store\"],\"mounts\":[\"/scratch\","
+				       "\"/scratch/../etc\",\"/etc/resolv.conf\"]";
 
 static void test_spec_check(void **state)
 {
@@ -667,6 +680,19 @@ static void test_spec_check(void **state)
 			fail_msg("case %zu: not denied", i);
 		assert_string_equal(err_denial()->code, changes[i].code);
 	}
+}
+
+static void test_trusted_store_unlisted(void **state)
+{
+	(void)state;
+	AUTO(world_done) struct world w = world_of(",\"devices\":[\"/dev/null\"]");
+	struct parts p = parts_init();
+
+	p.q.oci = &p.spec;
+	p.spec.linux_ = &p.linux_;
+	ch_trusted_store(&p);
+	assert_err(spec_check(&p.q, w.rule), ERR_DENIED);
+	assert_string_equal(err_denial()->code, "manifest.devices");
 }
 
 static void test_mount_destination(void **state)
@@ -900,6 +926,7 @@ int main(void)
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_id),
 		cmocka_unit_test(test_spec_check),
+		cmocka_unit_test(test_trusted_store_unlisted),
 		cmocka_unit_test(test_mount_destination),
 		cmocka_unit_test(test_image_of_request),
 		cmocka_unit_test(test_storages),
