@@ -71,6 +71,39 @@ bool netns_exists(const char *path)
 	return !failed(open_namespace(path, &fd));
 }
 
+static RESULT open_own(int *ret_fd)
+{
+	*ret_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? err_new(ERR_SYS, "this process's network namespace") : OK;
+}
+
+RESULT netns_enter(int fd, int *ret_back)
+{
+	AUTO(auto_close) int back = -1;
+
+	TRY(open_own(&back));
+	if (setns(fd, CLONE_NEWNET) != 0)
+		return err_new(ERR_SYS, "entering a network namespace");
+	*ret_back = TAKE_FD(back);
+	return OK;
+}
+
+RESULT netns_new(int *ret_fd)
+{
+	AUTO(auto_close) int here = -1, there = -1;
+	struct err e;
+
+	TRY(open_own(&here));
+	if (unshare(CLONE_NEWNET) != 0)
+		return err_new(ERR_SYS, "new network namespace");
+	e = open_own(&there);
+	if (setns(here, CLONE_NEWNET) != 0)
+		return err_new(ERR_SYS, "back to the first network namespace");
+	TRY(e);
+	*ret_fd = TAKE_FD(there);
+	return OK;
+}
+
 /* ---- in the child ---- */
 
 static RESULT work(const struct netns_job *job, int namespace_fd, struct shared *s, int to_parent)

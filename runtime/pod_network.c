@@ -68,6 +68,7 @@ RESULT pod_network_rescan(struct pod_network *n, size_t *ret_found)
 	if (n->netns)
 		TRY(attach(n));
 	*ret_found = n->facts.n_nics - known;
+	n->grown |= *ret_found > 0;
 	return OK;
 }
 

@@ -50,6 +50,7 @@ struct network_limits {
 
 struct pod_network {
 	char *netns; /* NULL: empty */
+	bool grown;  /* since the machine runs */
 	struct network_limits limits;
 	struct network_facts facts;
 	struct netns_fds fds; /* limits.queues for each interface, in their order */

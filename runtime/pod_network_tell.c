@@ -9,7 +9,9 @@
 enum {
 	/* Kata's: the driver in the guest may not have found the device yet. */
 	INTERFACE_TRIES = 10,
-	INTERFACE_PAUSE_MS = 100
+	INTERFACE_PAUSE_MS = 100,
+	/* One that comes while the machine runs is first heard of by its bus. */
+	INTERFACE_TRIES_LATE = 100
 };
 
 static Types__IPFamily family_of(const char *address)
@@ -34,11 +36,11 @@ static RESULT pump(struct agent_client *a, uint64_t ms)
 	return OK;
 }
 
-static RESULT update_interface(struct agent_client *a, const Types__Interface *i)
+static RESULT update_interface(struct agent_client *a, const Types__Interface *i, int tries)
 {
 	struct err e = agent_update_interface(a, i);
 
-	for (int try = 1; try < INTERFACE_TRIES && failed(e); try++) {
+	for (int try = 1; try < tries && failed(e); try++) {
 		if (e.code == ERR_DENIED || e.code == ERR_FORMAT || e.code == ERR_LIMIT)
 			break;
 		TRY(pump(a, INTERFACE_PAUSE_MS));
@@ -47,7 +49,7 @@ static RESULT update_interface(struct agent_client *a, const Types__Interface *i
 	return failed(e) ? err_add(e, "interface %s in the guest", i->name) : OK;
 }
 
-static RESULT tell_interface(struct agent_client *a, const struct network_nic *nic)
+static RESULT tell_interface(struct agent_client *a, const struct network_nic *nic, int tries)
 {
 	Types__Interface m = TYPES__INTERFACE__INIT;
 	char text[NETWORK_ADDRESSES_MAX][64];
@@ -74,7 +76,7 @@ static RESULT tell_interface(struct agent_client *a, const struct network_nic *n
 	m.raw_flags = nic->link.flags & IFF_NOARP;
 	m.ipaddresses = list;
 	m.n_ipaddresses = nic->n_addresses;
-	return update_interface(a, &m);
+	return update_interface(a, &m, tries);
 }
 
 static RESULT tell_routes(struct agent_client *a, const struct network_facts *f)
@@ -150,8 +152,10 @@ static RESULT tell_neighbours(struct agent_client *a, const struct network_facts
 
 RESULT pod_network_tell(const struct pod_network *n, struct agent_client *a)
 {
+	int tries = n->grown ? INTERFACE_TRIES_LATE : INTERFACE_TRIES;
+
 	for (size_t i = 0; i < n->facts.n_nics; i++)
-		TRY(tell_interface(a, &n->facts.nics[i]));
+		TRY(tell_interface(a, &n->facts.nics[i], tries));
 	TRY(tell_routes(a, &n->facts));
 	return tell_neighbours(a, &n->facts);
 }

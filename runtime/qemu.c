@@ -202,6 +202,10 @@ static RESULT network_argv(const struct vm_config *c, struct strv *argv)
 	}
 	for (size_t i = 0; i < c->n_nics; i++)
 		TRY(nic_argv(c, i, &c->nics[i], argv));
+	/* The root bus takes nothing while it runs; ccw needs no such place. */
+	for (size_t i = 0; i < c->hot_nics && c->arch == VM_ARCH_X86_64; i++)
+		TRY(qemu_optionf(argv, "-device", "pcie-root-port,id=" VM_HOT_BUS "%zu,chassis=%zu",
+			i, i + 1));
 	if (c->vsock_fd)
 		TRY(qemu_device(argv, c->arch, "vhost-vsock", "vhostfd=%d,guest-cid=%u",
 			c->vsock_fd, c->guest_cid));

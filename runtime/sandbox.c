@@ -96,6 +96,7 @@ RESULT sandbox_new(const struct sandbox_config *c, struct sandbox **ret_sandbox)
 
 	if (!s)
 		return err_new(ERR_NOMEM, "sandbox");
+	s->netns_fd = -1;
 	machine_init(&s->machine);
 	s->stage = timeline_name(TIMELINE_LAUNCH);
 	TRY(pod_name_check(c->id));
@@ -135,6 +136,8 @@ static void end(struct sandbox *s)
 		sandbox_box_free(s, s->boxes);
 	sandbox_disks_free(s);
 	pod_network_freep(&s->network);
+	auto_close(&s->netns_fd);
+	s->netns_fd = -1;
 	sandbox_host_end(s);
 	for (size_t i = 0; i < s->pod.state.files.n; i++)
 		(void)unlink(s->pod.state.files.v[i]);

@@ -67,6 +67,11 @@ struct sandbox {
 	struct launch_files files;
 	struct machine machine;
 	struct pod_network *network;
+	int netns_fd; /* of a namespace made here; -1: none */
+	struct {
+		bool done;
+		struct err_saved result;
+	} qmp_answer; /* that sandbox_network_update() waits for */
 	struct agent_client *agent;
 	struct ttrpc_proxy *proxy;
 	struct loop_source *ticks;
@@ -97,6 +102,11 @@ struct err sandbox_explain(struct sandbox *s, struct err e);
 RESULT sandbox_launch(struct sandbox *s);
 RESULT sandbox_reach_agent(struct sandbox *s);
 RESULT sandbox_set_up(struct sandbox *s);
+
+/* ---- sandbox_nic.c ---- */
+/* The pod's interfaces, or a namespace for those that come later. */
+RESULT sandbox_network_begin(struct sandbox *s);
+size_t sandbox_hot_nics(const struct sandbox *s);
 
 /* ---- sandbox_timeline.c ---- */
 void sandbox_timeline_begin(struct sandbox *s);

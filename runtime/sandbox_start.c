@@ -6,6 +6,7 @@
 
 #include <base/clock.h>
 #include <base/file.h>
+#include <net/netns.h>
 #include <net/pb.h>
 #include <net/transport.h>
 #include <sys/stat.h>
@@ -192,6 +193,7 @@ static RESULT make_launch(struct sandbox *s, struct vm_launch *l)
 			.protection = protection,
 			.initdata = s->files.initdata,
 			.share = s->share_dir,
+			.hot_nics = sandbox_hot_nics(s),
 			.scsi = true,
 			.hugepages = c->hugepages,
 			.disk_bytes_per_s = c->disk_bytes_per_s,
@@ -231,6 +233,22 @@ static void on_tick(void *arg)
 	sandbox_op_tick(s);
 }
 
+/* QEMU is in the namespace that is the pod's. */
+static RESULT start_vm(struct sandbox *s, struct vm_launch *l)
+{
+	AUTO(auto_close) int back = -1;
+	struct err_saved why;
+	int there = -1;
+
+	if (s->netns_fd < 0)
+		return vm_start(l, &s->machine.vm);
+	TRY(netns_enter(s->netns_fd, &back));
+	err_save(vm_start(l, &s->machine.vm), &why);
+	TRY(netns_enter(back, &there));
+	auto_close(&there);
+	return why.code == ERR_OK ? OK : err_restore(&why);
+}
+
 static RESULT start_machine(struct sandbox *s, struct vm_launch *l)
 {
 	const struct machine_config c = {
@@ -239,7 +257,7 @@ static RESULT start_machine(struct sandbox *s, struct vm_launch *l)
 
 	TRY(machine_open_logs(&s->machine, &c));
 	pod_network_nics(s->network, &l->config);
-	TRY(vm_start(l, &s->machine.vm));
+	TRY(start_vm(s, l));
 	TRY(record(s));
 	return machine_watch(&s->machine);
 }
@@ -257,7 +275,7 @@ RESULT sandbox_launch(struct sandbox *s)
 	TRY(sandbox_host_begin(s));
 	TRY(pod_save(&s->pod));
 	TRY(make_share(s));
-	TRY(pod_network_attach(s->netns, s->c.runtime, &s->network));
+	TRY(sandbox_network_begin(s));
 	TRY(make_launch(s, &l));
 	TRY(start_machine(s, &l));
 	TRY(sandbox_host_started(s));

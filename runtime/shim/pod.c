@@ -53,13 +53,14 @@ static void on_died(void *arg, struct err why)
 
 /* ---- start ---- */
 
+/* "": the engine wants a new one. NULL: it names none. */
 static const char *spec_netns(const Oci__Spec *spec)
 {
 	for (size_t i = 0; spec->linux_ && i < spec->linux_->n_namespaces; i++) {
 		const Oci__LinuxNamespace *n = spec->linux_->namespaces[i];
 
-		if (str_equal(n->type, "network") && n->path[0] && !str_equal(n->path, NO_NETNS))
-			return n->path;
+		if (str_equal(n->type, "network"))
+			return str_equal(n->path, NO_NETNS) ? "" : n->path;
 	}
 	return NULL;
 }
@@ -103,12 +104,14 @@ static RESULT make_sandbox(struct shim *s, const struct pod_plan *plan)
 
 	TRY(load_spec(plan->bundle, &spec));
 	TRY(load_config(s, plan->config_path, spec));
+	const char *netns = plan->netns ? plan->netns : spec_netns(spec);
 	const struct sandbox_config c = {
 		.loop = s->c.loop,
 		.runtime = &s->config,
 		.id = plan->id,
 		.bundle = plan->bundle,
-		.netns = plan->netns ? plan->netns : spec_netns(spec),
+		.netns = netns && netns[0] ? netns : NULL,
+		.new_netns = netns && !netns[0] && !s->planned,
 		.progress = on_progress,
 		.oom = on_oom,
 		.died = on_died,
@@ -145,6 +148,23 @@ RESULT pod_start(struct shim *s, const struct pod_plan *plan)
 	if (s->aborted || s->shutting_down)
 		pod_stop_soon(s);
 	return err_restore(&saved);
+}
+
+RESULT pod_update_network(struct shim *s)
+{
+	struct err_saved why;
+
+	if (s->pod != POD_RUNNING)
+		return err_new(ERR_STATE, "the pod is not running");
+	s->pod = POD_STARTING; /* who wants it stopped meanwhile aborts this */
+	s->aborted = false;
+	err_save(sandbox_network_update(s->sandbox), &why);
+	s->pod = POD_RUNNING;
+	if (why.code == ERR_OK && !s->aborted && !s->shutting_down)
+		return OK;
+	pod_stop_soon(s);
+	return why.code == ERR_OK ? err_new(ERR_STATE, "the start was given up")
+				  : err_restore(&why);
 }
 
 void pod_abort(struct shim *s)
@@ -275,6 +295,8 @@ void shim_freep(struct shim **shim)
 	sandbox_freep(&s->sandbox);
 	loop_remove(s->stop_timer);
 	loop_remove(s->start_timer);
+	loop_remove(s->network_timer);
+	task_unrefp(&s->network_task);
 	answer_all(&s->pod_waiters, &s->n_pod_waiters);
 	answer_all(&s->stop_waiters, &s->n_stop_waiters);
 	answer_all(&s->shutdown_waiters, &s->n_shutdown_waiters);

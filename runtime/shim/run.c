@@ -120,6 +120,34 @@ static RESULT start_container(struct task *p)
 	return e;
 }
 
+static void on_network(void *arg)
+{
+	struct shim *s = arg;
+	AUTO(task_unrefp) struct task *p = TAKE(s->network_task);
+	struct err e;
+
+	loop_remove(TAKE(s->network_timer));
+	e = pod_update_network(s); /* pumps */
+	if (!failed(e) && p->exit_known)
+		e = task_wrong_state(p, "start");
+	if (!failed(e))
+		e = start_container(p);
+	if (failed(e))
+		start_failed(p, e);
+}
+
+/* Engines that fill the pod's namespace do so between Create and Start. */
+static RESULT start_first(struct task *p)
+{
+	struct shim *s = p->shim;
+
+	if (!p->holds_pod || s->network_task)
+		return start_container(p);
+	TRY(loop_add_timer(s->c.loop, 0, 0, on_network, s, &s->network_timer));
+	s->network_task = task_ref(p);
+	return OK;
+}
+
 static RESULT open_exec(struct task *p)
 {
 	return streams_open(
@@ -149,7 +177,7 @@ static RESULT begin(struct shim *s, struct bytes payload, struct ttrpc_call *cal
 		return task_wrong_state(p->container, "execute in");
 	p->starting = true;
 	p->create_call = call;
-	e = p->container == p ? start_container(p) : open_exec(p);
+	e = p->container == p ? start_first(p) : open_exec(p);
 	if (failed(e)) {
 		p->create_call = NULL;
 		p->starting = false;

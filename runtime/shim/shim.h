@@ -122,7 +122,8 @@ struct shim {
 	struct waiter_list pod_waiters, stop_waiters;
 	size_t n_pod_waiters, n_stop_waiters;
 	struct ttrpc_call *start_call;
-	struct loop_source *stop_timer, *start_timer;
+	struct loop_source *stop_timer, *start_timer, *network_timer;
+	struct task *network_task; /* that starts when the pod has its network */
 	bool shutting_down;
 	struct waiter_list shutdown_waiters;
 	size_t n_shutdown_waiters;
@@ -172,6 +173,8 @@ void on_output_ended(void *task);
 /* ---- pod.c ---- */
 /* Machine and sandbox for the bundle; pumps the loop. */
 RESULT pod_start(struct shim *s, const struct pod_plan *plan);
+/* What the engine put into the pod's namespace since it started. A failure ends the pod. Pumps. */
+RESULT pod_update_network(struct shim *s);
 void pod_abort(struct shim *s);
 /* From the loop's next round: the pod ends, then whoever waits for that is answered. */
 void pod_stop_soon(struct shim *s);

@@ -37,3 +37,7 @@ struct netns_job {
 RESULT netns_run(const struct netns_job *job, void *result, struct netns_fds *ret_fds);
 /* There is a network namespace at `path`. */
 bool netns_exists(const char *path);
+/* A new one, empty, held by the descriptor alone; this process stays where it is. CAP_SYS_ADMIN. */
+RESULT netns_new(int *ret_fd);
+/* This thread goes to the namespace of `fd`; ret_back leads to the one it was in. */
+RESULT netns_enter(int fd, int *ret_back);

@@ -1,8 +1,9 @@
 /*
  * A pod on this host: one virtual machine with its network and shared files, and the containers in
- * it. One thread, one loop. Only sandbox_start() and sandbox_stop() pump the loop; everything else
- * answers later by its callback, in any order, and may be called while others are under way.
- * Callbacks are called once each, never from within the call that was given them.
+ * it. One thread, one loop. Only sandbox_start(), sandbox_network_update() and sandbox_stop() pump
+ * the loop; everything else answers later by its callback, in any order, and may be called while
+ * others are under way. Callbacks are called once each, never from within the call that was given
+ * them.
  */
 #pragma once
 
@@ -21,6 +22,9 @@ struct sandbox_config {
 	const char *id;	    /* of the pod, as the engine names it: up to 76 of [A-Za-z0-9._-] */
 	const char *bundle; /* directory with config.json of the sandbox or single container */
 	const char *netns;  /* path; NULL: none, then there is no network device */
+	/* Without a path: a new namespace, which QEMU is in. Whoever asked for the pod fills it
+	 * later, and sandbox_network_update() takes what is there. */
+	bool new_netns;
 	/* What the sandbox says by itself. Any may be NULL. */
 	void (*progress)(void *arg, const struct run_progress *p);
 	void (*oom)(void *arg, const char *container_id);
@@ -33,7 +37,10 @@ struct sandbox_config {
 RESULT sandbox_new(const struct sandbox_config *c, struct sandbox **ret_sandbox);
 /* Machine, network, agent, CreateSandbox. On failure nothing is left. Pumps. */
 RESULT sandbox_start(struct sandbox *s);
-/* From a callback while sandbox_start() pumps: it fails soon, ERR_STATE "aborted". Else nothing. */
+/* Gives the machine the interfaces that came into its namespace since it started (Docker makes them
+ * between Create and Start). A failure leaves the pod half connected: stop it. Pumps. */
+RESULT sandbox_network_update(struct sandbox *s);
+/* From a callback while one of these pumps: it fails soon, ERR_STATE "aborted". Else nothing. */
 void sandbox_abort(struct sandbox *s);
 /* Powers the guest off, ends what does not end, removes everything; pumps, at most 10 s. */
 void sandbox_stop(struct sandbox *s);

@@ -28,6 +28,7 @@ enum {
 #define VM_MAC	       "02:5e:a1:00:00:01" /* locally administered */
 #define VM_DISK_LIMITS "disk-limits"
 #define VM_VSOCK_PORT  1024	    /* agent API; Kata's number */
+#define VM_HOT_BUS     "hot"	    /* and a number: the buses of hot_nics */
 #define VM_SHARE_TAG   "kataShared" /* of virtio-fs; Kata's name */
 
 enum {
@@ -64,6 +65,7 @@ struct vm_protection {
 enum {
 	VM_NICS_MAX = 8,
 	VM_NIC_QUEUES_MAX = 4,
+	VM_HOT_NICS_MAX = 4,
 	VM_DISKS_MAX = 8
 };
 
@@ -94,6 +96,7 @@ struct vm_config {
 	bool net_user;	      /* user-mode network */
 	struct vm_nic nics[VM_NICS_MAX];
 	size_t n_nics;
+	size_t hot_nics; /* places for interfaces that come later (sandbox_nic.c) */
 	struct vm_disk disks[VM_DISKS_MAX];
 	size_t n_disks;
 	const char *share; /* directory shared by virtio-fs as "kataShared"; NULL: none */

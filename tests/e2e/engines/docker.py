@@ -1,7 +1,7 @@
-"""Docker Engine with sealpod-oci as its runtime, in a network namespace of its own.
+"""Docker Engine in a network namespace of its own, with sealpod-oci as its runtime or, from 23.0 on, the shim.
 
-Docker 20.10, as Debian 12 has it, starts every container by its own shim and a runtime of the OCI command line; from 23.0 on it also takes
-the names of containerd's shims (--runtime io.containerd.sealpod.v2), which is tried when the engine is that new.
+Docker 20.10, as Debian 12 has it, starts every container by its own shim and a runtime of the OCI command line. SEALPOD_DOCKER names the
+directory of another dockerd (tools/install-peers), SEALPOD_CONTAINERD that of its containerd.
 
 docker.py [PART-OF-A-NAME...]
 """
@@ -19,6 +19,10 @@ import time
 from engine import BIN, SKIP, make_rootfs, need, run
 
 IMAGE = "busybox:test"
+PEER = os.environ.get("SEALPOD_DOCKER")
+if PEER:
+    os.environ["PATH"] = f"{PEER}:{os.environ['PATH']}"
+SHIMS = 23  # the first release that takes shims of containerd
 
 
 class Failed(Exception):
@@ -28,6 +32,11 @@ class Failed(Exception):
 def expect(condition, what, got=""):
     if not condition:
         raise Failed(f"{what}: {got}")
+
+
+def version():
+    words = run("dockerd", "--version", check=True).stdout.decode()
+    return int(re.search(r"version (\d+)", words)[1])
 
 
 class Docker:
@@ -40,8 +49,12 @@ class Docker:
         self.process = None
         (self.base / "sealpod.toml").write_text(
             f'[runtime]\nrun_dir = "{self.base}/r"\nstate_dir = "{self.base}/state"\n\n[handler.sealpod]\nmemory_mib = 384\n')
-        (self.base / "daemon.json").write_text(json.dumps({"runtimes": {"sealpod": {
-            "path": str(BIN / "sealpod-oci"), "runtimeArgs": ["--config-path", str(self.base / "sealpod.toml")]}}}))
+        runtimes = {"sealpod": {"path": str(BIN / "sealpod-oci"), "runtimeArgs": ["--config-path", str(self.base / "sealpod.toml")]}}
+        if version() >= SHIMS:
+            runtimes["shim"] = {"runtimeType": "io.containerd.sealpod.v2",
+                                "options": {"TypeUrl": "runtimeoptions.v1.Options", "ConfigPath": str(self.base / "sealpod.toml")}}
+        self.runtime = "shim" if "shim" in runtimes else "sealpod"
+        (self.base / "daemon.json").write_text(json.dumps({"runtimes": runtimes}))
 
     def __enter__(self):
         try:
@@ -54,7 +67,7 @@ class Docker:
     def start(self):
         run("ip", "netns", "add", self.netns, check=True)
         run("ip", "-n", self.netns, "link", "set", "lo", "up", check=True)
-        env = {**os.environ, "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin"}
+        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin:/usr/bin:/sbin:/bin"}
         with open(self.base / "log", "wb") as log:
             self.process = subprocess.Popen(
                 ["nsenter", f"--net=/run/netns/{self.netns}", "dockerd", "--config-file", self.base / "daemon.json", "--data-root",
@@ -87,7 +100,7 @@ class Docker:
         return run("docker", "-H", self.socket, *argv, **{"timeout": 180, **more})
 
     def run(self, *argv, **more):
-        done = self.docker("run", "--runtime", "sealpod", *argv, **more)
+        done = self.docker("run", "--runtime", self.runtime, *argv, **more)
         return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 
     def outside(self, *argv):
@@ -133,7 +146,18 @@ def test_none(d):
     expect(status == 0 and "lo" in text.split() and "eth0" not in text, "--network none", text)
 
 
+def test_oci(d):
+    """From 23.0 on both ways are there."""
+    if d.runtime == "sealpod":
+        return
+    done = d.docker("run", "--runtime", "sealpod", "--rm", IMAGE, "sh", "-c", "ip -4 address show dev eth0; exit 5")
+    expect(done.returncode == 5 and b"inet 172.17.0." in done.stdout, "by sealpod-oci", (done.returncode, done.stdout, done.stderr))
+
+
 def main():
+    if PEER and not (pathlib.Path(PEER) / "dockerd").exists():
+        print(f"SKIPPED: no {PEER}/dockerd (tools/install-peers)")
+        return SKIP
     need("dockerd", "docker", "ip", "nsenter", "curl", "iptables")
     if os.getuid() != 0 or not (BIN / "sealpod-oci").exists():
         print("SKIPPED: needs root and sealpod-oci")

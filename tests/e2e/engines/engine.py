@@ -1,8 +1,10 @@
 """A containerd of its own below one directory, with runc and our shim, for tests that compare or drive both."""
 
+import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +18,18 @@ IMAGE = "localhost/busybox:1"
 PAUSE = "localhost/pause:1"
 POD_TYPE = "io.kubernetes.cri.container-type"
 POD_ID = "io.kubernetes.cri.sandbox-id"
+# Another containerd than the distribution's: a directory with containerd, ctr and containerd-shim-runc-v2 (tools/install-peers).
+PEER = os.environ.get("SEALPOD_CONTAINERD")
+if PEER:
+    os.environ["PATH"] = f"{PEER}:{os.environ['PATH']}"
+os.environ["CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS"] = "1"  # they are lines of standard error, with the time
 
 
 def need(*programs):
     """Ends the test as skipped, visibly, when a peer is missing."""
+    if PEER and not (pathlib.Path(PEER) / "containerd").exists():
+        print(f"SKIPPED: no {PEER}/containerd (tools/install-peers)")
+        raise SystemExit(SKIP)
     for name in programs:
         if not shutil.which(name):
             print(f"SKIPPED: no {name}")
@@ -94,46 +104,73 @@ def patch_config(layout, members):
     (layout / "index.json").write_text(json.dumps(index))
 
 
-class Containerd:
-    """`with Containerd() as c:`; everything it made is gone afterwards."""
+@functools.cache
+def version():
+    """Of the containerd that the PATH leads to: (major, minor)."""
+    words = run("containerd", "--version", check=True).stdout.decode().split()
+    number = re.search(r"(\d+)\.(\d+)", words[2])
+    return int(number[1]), int(number[2])
 
-    def __init__(self, handlers="", extra="", prefix="/tmp/spe-", state_dir=None):
+
+class Containerd:
+    """`with Containerd() as c:`; everything it made is gone afterwards. sandboxer: "shim", pods by the Sandbox API (from 2.0 on)."""
+
+    def __init__(self, handlers="", extra="", prefix="/tmp/spe-", state_dir=None, sandboxer=None):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
         self.socket = self.base / "c.sock"
         self.process = None
+        self.sandboxer = f'sandboxer = "{sandboxer}"' if sandboxer else ""
         self.run_dir = self.base / "run"
         self.runtime_config = self.base / "sealpod.toml"
         self.runtime_config.write_text(
             f'[runtime]\nrun_dir = "{self.run_dir}"\nstate_dir = "{state_dir or self.base}"\n' + extra)
-        (self.base / "config.toml").write_text(f"""
-version = 2
-root = "{self.base}/root"
-state = "{self.base}/ctd"
-[grpc]
-  address = "{self.socket}"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{PAUSE}"
-  stream_server_address = "127.0.0.1"
-  restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".containerd]
-  snapshotter = "overlayfs"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-  runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.sealpod]
-  runtime_type = "io.containerd.sealpod.v2"
-  privileged_without_host_devices = true
-  pod_annotations = ["io.katacontainers.*"]
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.sealpod.options]
-    ConfigPath = "{self.runtime_config}"
-{handlers.format(base=self.base, config=self.runtime_config)}
-[plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "/usr/lib/cni"
-  conf_dir = "{self.base}/cni"
-""")
+        (self.base / "config.toml").write_text(self.config(handlers))
         (self.base / "cni").mkdir()
         (self.base / "bin").mkdir()
         for handler in ("sealpod", "sealpod-vtpm"):
             (self.base / f"bin/containerd-shim-{handler}-v2").symlink_to(BIN / "containerd-shim-sealpod-v2")
+
+    def config(self, handlers):
+        """As this containerd reads it: version 2 up to 1.7, version 3 from 2.0 on, where the CRI plugin is three."""
+        new = version() >= (2, 0)
+        runtime = "io.containerd.cri.v1.runtime" if new else "io.containerd.grpc.v1.cri"
+        handler = f'plugins."{runtime}".containerd.runtimes'
+        images = (f'[plugins."io.containerd.cri.v1.images"]\n  snapshotter = "overlayfs"\n'
+                  f'[plugins."io.containerd.cri.v1.images".pinned_images]\n  sandbox = "{PAUSE}"\n' if new else
+                  f'[plugins."{runtime}".containerd]\n  snapshotter = "overlayfs"\n')
+        pause = "" if new else f'sandbox_image = "{PAUSE}"'
+        programs = 'bin_dirs = ["/usr/lib/cni"]' if new else 'bin_dir = "/usr/lib/cni"'
+        more = handlers.format(base=self.base, config=self.runtime_config)
+        return f"""
+version = {3 if new else 2}
+root = "{self.base}/root"
+state = "{self.base}/ctd"
+[grpc]
+  address = "{self.socket}"
+[debug]
+  address = "{self.base}/debug.sock"
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
+[plugins."io.containerd.grpc.v1.cri"]
+  stream_server_address = "127.0.0.1"
+{"" if not new else f'[plugins."{runtime}"]'}
+  {pause}
+  restrict_oom_score_adj = true
+{images}
+[{handler}.runc]
+  runtime_type = "io.containerd.runc.v2"
+[{handler}.sealpod]
+  runtime_type = "io.containerd.sealpod.v2"
+  privileged_without_host_devices = true
+  pod_annotations = ["io.katacontainers.*"]
+  {self.sandboxer}
+  [{handler}.sealpod.options]
+    ConfigPath = "{self.runtime_config}"
+{more.replace("io.containerd.grpc.v1.cri", runtime)}
+[plugins."{runtime}".cni]
+  {programs}
+  conf_dir = "{self.base}/cni"
+"""
 
     def __enter__(self):
         try:

@@ -196,6 +196,17 @@ static void empty(void *arg, struct ttrpc_call *call, struct bytes payload)
 	ttrpc_answer(call, BYTES_NONE);
 }
 
+static void update_interface(void *arg, struct ttrpc_call *call, struct bytes payload)
+{
+	AUTO(pb_free_any) Agent__UpdateInterfaceRequest *r = NULL;
+	struct fake *f = arg;
+
+	if (failed(PB_UNPACK(agent__update_interface_request, payload, &r)))
+		abort();
+	(void)fprintf(f->log, "UpdateInterface %s %s\n", r->interface->name, r->interface->hwaddr);
+	ttrpc_answer(call, BYTES_NONE);
+}
+
 /* As soon as it is asked, when it misbehaves; else never. */
 static void oom_event(void *arg, struct ttrpc_call *call, struct bytes payload)
 {
@@ -310,6 +321,9 @@ static const struct ttrpc_method methods[] = {
 	AGENT("CopyFile", copy_file),
 	AGENT("StartContainer", start_container),
 	AGENT("RemoveContainer", remove_container),
+	AGENT("UpdateInterface", update_interface),
+	AGENT("UpdateRoutes", empty),
+	AGENT("AddARPNeighbors", empty),
 	AGENT("ExecProcess", empty),
 	AGENT("PauseContainer", empty),
 	AGENT("ResumeContainer", empty),

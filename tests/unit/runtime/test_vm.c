@@ -77,6 +77,23 @@ static void test_argv_none_s390x(void **state)
 	assert_argv("none", &c, want, ARRAY_LEN(want));
 }
 
+/* Places for interfaces that come later; ccw needs none. */
+static void test_argv_hot_nics(void **state)
+{
+	static const char *const want[] = { HEAD, MACHINE("tcg", "max"), BOOT, PORTS, "-device",
+		"pcie-root-port,id=hot0,chassis=1", "-device", "pcie-root-port,id=hot1,chassis=2" };
+	AUTO(strv_done) struct strv argv = { 0 };
+	struct vm_config c = vm_plain;
+
+	(void)state;
+	c.hot_nics = 2;
+	assert_argv("none", &c, want, ARRAY_LEN(want));
+	c.arch = VM_ARCH_S390X;
+	assert_ok(vm_argv(&vm_none, &c, &argv));
+	for (size_t i = 0; i < argv.n; i++)
+		assert_null(strstr(argv.v[i], "pcie-root-port"));
+}
+
 static void test_arch_without_platform(void **state)
 {
 	AUTO(strv_done) struct strv argv = { 0 };
@@ -236,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_argv_none_kvm_with_devices),
 		cmocka_unit_test(test_argv_limits_and_handed_files),
 		cmocka_unit_test(test_argv_none_s390x),
+		cmocka_unit_test(test_argv_hot_nics),
 		cmocka_unit_test(test_arch_without_platform),
 		cmocka_unit_test(test_arch_names),
 		cmocka_unit_test(test_arch_of_kernel),

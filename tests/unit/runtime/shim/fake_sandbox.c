@@ -283,7 +283,7 @@ RESULT sandbox_new(const struct sandbox_config *c, struct sandbox **ret_sandbox)
 	if (!s)
 		return err_new(ERR_NOMEM, "sandbox");
 	s->c = *c;
-	note("new", c->id, c->netns ? c->netns : "");
+	note("new", c->id, c->new_netns ? "empty" : c->netns ? c->netns : "");
 	fake.sandbox = s;
 	*ret_sandbox = s;
 	return OK;
@@ -303,6 +303,21 @@ RESULT sandbox_start(struct sandbox *s)
 	s->running = true;
 	note("start", s->c.id, "");
 	return OK;
+}
+
+RESULT sandbox_network_update(struct sandbox *s)
+{
+	uint64_t end_ms = clock_monotonic_ms() + fake.network_ms;
+
+	if (!s->c.new_netns)
+		return OK;
+	note("network", s->c.id, "");
+	while (!s->aborted && clock_monotonic_ms() < end_ms)
+		TRY(loop_once(s->c.loop, 5));
+	if (s->aborted)
+		return err_new(ERR_STATE, "aborted");
+	return fake.fail && str_equal(fake.fail, "network") ? err_new(ERR_PEER, "no place for eth0")
+							    : OK;
 }
 
 void sandbox_abort(struct sandbox *s)

@@ -11,11 +11,12 @@ enum {
 
 /* What the next sandbox does. */
 struct fake {
-	const char *fail;  /* operation that fails: "new", "start", "create", "exec", ... */
-	unsigned boot_ms;  /* sandbox_start() pumps so long, unless aborted */
-	bool echo;	   /* what is written to standard input comes back */
-	bool ends_at_once; /* what is started has ended before that is told */
-	bool linger;	   /* output does not end with the process */
+	const char *fail;    /* operation that fails: "new", "start", "create", "exec", ... */
+	unsigned boot_ms;    /* sandbox_start() pumps so long, unless aborted */
+	unsigned network_ms; /* so does sandbox_network_update() */
+	bool echo;	     /* what is written to standard input comes back */
+	bool ends_at_once;   /* what is started has ended before that is told */
+	bool linger;	     /* output does not end with the process */
 	/* What was done. */
 	struct buf seen;
 	bool cleaned;

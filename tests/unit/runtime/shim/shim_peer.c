@@ -158,8 +158,10 @@ void peer_bundle(struct peer *p, const char *role)
 	AUTO(buf_done) struct buf out = BUF_INIT(4096);
 	AUTO(auto_free) char *path = NULL;
 
-	buf_puts(&out, "{\"ociVersion\":\"1.0.2\",\"linux\":{\"namespaces\":[{\"type\":"
-		       "\"network\",\"path\":\"/run/netns/x\"}]},\"annotations\":{");
+	buf_printf(&out,
+		"{\"ociVersion\":\"1.0.2\",\"linux\":{\"namespaces\":[{\"type\":"
+		"\"network\"%s}]},\"annotations\":{",
+		p->fills_network ? "" : ",\"path\":\"/run/netns/x\"");
 	if (role)
 		buf_printf(&out,
 			"\"io.kubernetes.cri.container-type\":\"%s\","

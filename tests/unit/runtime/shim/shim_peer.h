@@ -14,6 +14,7 @@ struct peer {
 	struct shim *shim;
 	struct buf seen; /* "create:c1 start:c1 exit:c1/e1=3 ..." */
 	bool ended;
+	bool fills_network; /* between Create and Start, as Docker; for peer_bundle() */
 	char *bundle;
 };
 void peer_open(struct peer *p);

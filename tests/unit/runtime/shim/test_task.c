@@ -45,6 +45,72 @@ static void test_life(void **state)
 	assert_true(p.ended);
 }
 
+/* The network comes between Create and Start. */
+static void test_network_later(void **state)
+{
+	AUTO(peer_done) struct peer p;
+
+	(void)state;
+	peer_open(&p);
+	p.fills_network = true;
+	peer_bundle(&p, NULL);
+	create_and_start(&p);
+	assert_non_null(strstr(buf_cstr(&fake.seen), "new(c1/empty) start(c1) create(c1)"));
+	assert_non_null(strstr(buf_cstr(&fake.seen), "network(c1) run(c1)"));
+	assert_int_equal(peer_state(&p, "c1", NULL), CONTAINERD__STATUS__RUNNING);
+	fake_exit("c1", "", 0);
+	peer_expect(&p, "create:c1 start:c1 exit:c1=0 ");
+}
+
+static void test_network_fails(void **state)
+{
+	AUTO(peer_done) struct peer p;
+	unsigned status = 0;
+
+	(void)state;
+	peer_open(&p);
+	p.fills_network = true;
+	peer_bundle(&p, NULL);
+	fake.fail = "network";
+	assert_ok(peer_create(&p, "c1"));
+	assert_err(peer_start(&p, "c1", NULL), ERR_PEER);
+	assert_err_text("no place for eth0");
+	peer_run(&p);
+	assert_non_null(strstr(buf_cstr(&fake.seen), "stop(c1)"));
+	assert_null(strstr(buf_cstr(&fake.seen), "run(c1)"));
+	assert_ok(peer_delete(&p, "c1", NULL, &status));
+	assert_int_equal(status, 137);
+	assert_ok(peer_simple(&p, "Shutdown", "c1"));
+	assert_true(p.ended);
+}
+
+static void end_it(void *arg)
+{
+	struct peer *p = arg;
+
+	pod_stop_soon(p->shim);
+}
+
+/* Whoever ends the pod meanwhile ends the wait. */
+static void test_network_aborted(void **state)
+{
+	AUTO(peer_done) struct peer p;
+	struct loop_source *timer = NULL;
+
+	(void)state;
+	peer_open(&p);
+	p.fills_network = true;
+	peer_bundle(&p, NULL);
+	fake.network_ms = 8000;
+	assert_ok(peer_create(&p, "c1"));
+	assert_ok(loop_add_timer(p.loop, 50, 0, end_it, &p, &timer));
+	assert_err(peer_start(&p, "c1", NULL), ERR_STATE);
+	loop_remove(timer);
+	peer_run(&p);
+	assert_non_null(strstr(buf_cstr(&fake.seen), "stop(c1)"));
+	assert_ok(peer_delete(&p, "c1", NULL, NULL));
+}
+
 static void test_exec(void **state)
 {
 	AUTO(peer_done) struct peer p;
@@ -592,6 +658,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_network_later),
+		cmocka_unit_test(test_network_fails),
+		cmocka_unit_test(test_network_aborted),
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_exec_fails),
 		cmocka_unit_test(test_wrong_states),
