@@ -1,6 +1,7 @@
 #include "pod_dir.h"
 #include "pod_mounts.h"
 #include "runtime/pod.h"
+#include "runtime/sandbox.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -154,18 +155,13 @@ static bool owner_lives(const struct pod_state *s)
 	return str_equal(boot_id, s->boot_id) && pod_process_alive(&s->owner);
 }
 
-static bool reap_pod(const char *run_dir, const char *pods, const char *id)
+bool pod_reap_one(const char *run_dir, const char *id)
 {
 	AUTO(pod_done) struct pod p = { 0 };
 
-	if (!failed(pod_load(run_dir, id, &p))) {
-		if (owner_lives(&p.state))
-			return false;
-	} else if (failed(path_join(pods, id, &p.dir))) {
+	if (!failed(pod_load(run_dir, id, &p)) && owner_lives(&p.state))
 		return false;
-	}
-	pod_remove(&p);
-	return true;
+	return !failed(sandbox_clean(run_dir, id));
 }
 
 size_t pod_reap(const char *run_dir)
@@ -180,7 +176,7 @@ size_t pod_reap(const char *run_dir)
 		const char *name = names.v[i];
 
 		if (failed(pod_name_check(name)) ? reap_hidden(pods, name)
-						 : reap_pod(run_dir, pods, name))
+						 : pod_reap_one(run_dir, name))
 			n++;
 	}
 	return n;

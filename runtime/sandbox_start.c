@@ -268,6 +268,8 @@ RESULT sandbox_launch(struct sandbox *s)
 	struct vm_launch l = { 0 };
 
 	TRY(launch_check(&from));
+	/* An engine kills a clean-up that takes it too long; the id is free all the same. */
+	(void)pod_reap_one(s->c.runtime->run_dir, s->id);
 	TRY(pod_create(s->c.runtime->run_dir, s->id, &s->pod));
 	s->pod_there = true;
 	TRY(describe(s));

@@ -88,7 +88,10 @@ void pod_done(struct pod *p);
 /* Names of the pods, sorted. */
 RESULT pod_list(const char *run_dir, struct strv *ret_ids);
 /*
- * Removes what pods whose owner is gone left behind: processes in state.json, programs of ours
- * whose command line names the pod's directory, the directory. Never fails; counts.
+ * Removes what a pod whose owner is gone left behind: processes in state.json, programs of ours
+ * whose command line names the pod's directory, network, control groups, the directory. False: its
+ * owner lives, or something cannot be removed.
  */
+bool pod_reap_one(const char *run_dir, const char *id);
+/* The same for all pods, and what was killed before it had a name. Never fails; counts. */
 size_t pod_reap(const char *run_dir);

@@ -27,6 +27,17 @@ def judge(case, ours, theirs):
     return "explained" if case.differs and case.differs in ours else "DIFFERS"
 
 
+def compare(case, ours, theirs):
+    """A difference must show twice: what comes of a busy machine's clock is not one of the runtimes."""
+    for _ in range(2):
+        a, b = attempt(case, theirs), attempt(case, ours)
+        verdict = judge(case, b, a)
+        if verdict in ("same", "explained"):
+            break
+        print(f"{case.name}: {verdict}\n---- runc\n{a}\n---- sealpod\n{b}", flush=True)
+    return a, b, verdict
+
+
 def show(text):
     return " | ".join(text.split("\n"))[:60]
 
@@ -41,9 +52,7 @@ def main():
         print(f"pod ready after {ours.begin():.1f} s; {len(chosen)} behaviours", flush=True)
         print(f"{'behaviour':44} {'verdict':10} {'runc':60} sealpod")
         for case in chosen:
-            a = attempt(case, theirs)
-            b = attempt(case, ours)
-            verdict = judge(case, b, a)
+            a, b, verdict = compare(case, ours, theirs)
             print(f"{case.name:44} {verdict:10} {show(a):60} {show(b)}", flush=True)
             if verdict not in ("same", "explained"):
                 bad.append((case.name, a, b))

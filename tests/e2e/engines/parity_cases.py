@@ -49,11 +49,11 @@ CASES = [
     Case("exit status 255", "exit 255", lambda r: r.sh("exit 255")),
     Case("dies of SIGKILL from a child", "exit 137", lambda r: r.sh("sh -c 'kill -9 $$'; exit $?")),
     Case("dies of SIGSEGV", "exit 139", lambda r: r.sh("sh -c 'kill -SEGV $$'; exit $?")),
-    Case("kill TERM, handler exits 42", "exit 42", lambda r: kill_with(r, "SIGTERM", "trap 'exit 42' TERM; while :; do sleep 0.1; done")),
-    Case("kill USR1, handler exits 43", "exit 43", lambda r: kill_with(r, "SIGUSR1", "trap 'exit 43' USR1; while :; do sleep 0.1; done")),
-    Case("kill INT, handler exits 44", "exit 44", lambda r: kill_with(r, "SIGINT", "trap 'exit 44' INT; while :; do sleep 0.1; done")),
-    Case("kill KILL", "exit 137", lambda r: kill_with(r, "SIGKILL", "while :; do sleep 0.1; done")),
-    Case("kill KILL takes children along", "exit 137", lambda r: kill_with(r, "SIGKILL", "sleep 1000 & sleep 1000 & wait", "-a")),
+    Case("kill TERM, handler exits 42", "exit 42", lambda r: kill_with(r, "SIGTERM", "trap 'exit 42' TERM; READY; while :; do sleep 0.1; done")),
+    Case("kill USR1, handler exits 43", "exit 43", lambda r: kill_with(r, "SIGUSR1", "trap 'exit 43' USR1; READY; while :; do sleep 0.1; done")),
+    Case("kill INT, handler exits 44", "exit 44", lambda r: kill_with(r, "SIGINT", "trap 'exit 44' INT; READY; while :; do sleep 0.1; done")),
+    Case("kill KILL", "exit 137", lambda r: kill_with(r, "SIGKILL", "READY; while :; do sleep 0.1; done")),
+    Case("kill KILL takes children along", "exit 137", lambda r: kill_with(r, "SIGKILL", "sleep 1000 & sleep 1000 & READY; wait", "-a")),
     Case("command not found", "exit 1", lambda r: r.run("/bin/no-such-program").split("\n", 1)[0]),
     Case("command is not executable", "exit 1", lambda r: r.run("/etc/not-executable").split("\n", 1)[0]),
     Case("command is a directory", "exit 1", lambda r: r.run("/etc").split("\n", 1)[0]),
@@ -183,5 +183,4 @@ def bind(r, script, mode="rw", single=False):
     file.write_text("from the host")
     source = file if single else base
     answer = r.sh(script, opts("--mount", f"type=bind,src={source},dst=/data,options=rbind:{mode}"))
-    time.sleep(0)
     return answer + (f"seen: {file.read_text()}" if file.exists() else "seen: nothing")

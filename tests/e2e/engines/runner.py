@@ -12,10 +12,11 @@ import engine
 STDIN_DELAY_S = 3
 
 
-def typed(argv, stdin, timeout):
+def typed(argv, stdin, timeout, ready=lambda: None):
     """Input that comes when the process is there: ctr forgets the end of one that comes before."""
     with subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
         timer = threading.Timer(STDIN_DELAY_S, p.stdin.close)
+        waiter = threading.Thread(target=lambda: (ready(), timer.start()))
         streams = [[], []]
         readers = [threading.Thread(target=lambda f=f, to=to: to.append(f.read())) for f, to in zip((p.stdout, p.stderr), streams)]
         for thread in readers:
@@ -23,12 +24,14 @@ def typed(argv, stdin, timeout):
         try:
             p.stdin.write(stdin)
             p.stdin.flush()
-            timer.start()
+            waiter.start()
             p.wait(timeout)
         except BrokenPipeError:
             p.wait(timeout)
         finally:
             p.kill()
+            if waiter.ident:
+                waiter.join()
             timer.cancel()
             for thread in readers:
                 thread.join()
@@ -79,11 +82,12 @@ class Runner:
         return f"{self.handler}-{next(self.numbers)}"
 
     # ---- containers ----
-    def raw(self, argv, options=(), stdin=None, name=None, timeout=120):
-        line = ["run", "--rm", *self.runtime_options("container"), *options, engine.IMAGE, name or self.name(), *argv]
+    def raw(self, argv, options=(), stdin=None, name=None, timeout=300):
+        name = name or self.name()
+        line = ["run", "--rm", *self.runtime_options("container"), *options, engine.IMAGE, name, *argv]
         if stdin is None:
             return self.c.ctr(*line, stdin=subprocess.DEVNULL, timeout=timeout)
-        return typed(["ctr", "-a", self.c.socket, *line], stdin, timeout)
+        return typed(["ctr", "-a", self.c.socket, *line], stdin, timeout, lambda: self.wait(name, "RUNNING", 10))
 
     def run(self, *argv, options=(), stdin=None):
         return text(self.raw(argv, options, stdin))

@@ -314,6 +314,26 @@ static void test_killed(void **state)
 	}
 }
 
+/* Two pods may be put into one group, one of them a step lower: the first leaves it there. */
+static void test_shared(void **state)
+{
+	(void)state;
+	struct place p, lower;
+	make_place(&p, NULL, true);
+	make_place(&lower, NULL, true);
+	(void)snprintf(lower.path, sizeof(lower.path), "%.48s/lower", p.path);
+	AUTO(host_cgroup_freep) struct host_cgroup *g = need(&p);
+	AUTO(host_cgroup_freep) struct host_cgroup *below = need(&lower);
+	const char *controller =
+		file_exists(HOST_CGROUP_ROOT "/cgroup.controllers") ? "" : "memory";
+
+	host_cgroup_clean(&p.spec);
+	assert_true(exists(HOST_CGROUP_ROOT, controller, lower.path));
+	host_cgroup_freep(&below);
+	host_cgroup_clean(&p.spec);
+	assert_false(exists(HOST_CGROUP_ROOT, controller, p.path));
+}
+
 static void test_no_hierarchy(void **state)
 {
 	(void)state;
@@ -376,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_itself),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_no_hierarchy),
 		cmocka_unit_test(test_pin),
 	};

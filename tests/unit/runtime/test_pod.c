@@ -232,6 +232,28 @@ static void test_reap_kills_recorded(void **state)
 	assert_false(file_exists(p.dir));
 }
 
+/* An engine gives a dead pod's name again: only that pod goes, and no living one. */
+static void test_reap_one(void **state)
+{
+	AUTO(pod_done) struct pod a = { 0 };
+	AUTO(pod_done) struct pod b = { 0 };
+	const char *run = run_dir("one");
+
+	(void)state;
+	assert_true(pod_reap_one(run, "a")); /* nothing is there */
+	assert_ok(pod_create(run, "a", &a));
+	assert_false(pod_reap_one(run, "a"));
+	assert_true(file_exists(a.dir));
+	assert_ok(pod_create(run, "b", &b));
+	abandon(&a, 4194300, 1);
+	abandon(&b, 4194300, 1);
+	assert_true(pod_reap_one(run, "a"));
+	assert_false(file_exists(a.dir));
+	assert_true(file_exists(b.dir));
+	assert_false(pod_reap_one(run, "../pods/b"));
+	assert_true(file_exists(b.dir));
+}
+
 static void test_reap_spares_reused_number(void **state)
 {
 	AUTO(pod_done) struct pod p = { 0 };
@@ -333,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_stat_line),
 		cmocka_unit_test(test_create_load_list),
 		cmocka_unit_test(test_reap_kills_recorded),
+		cmocka_unit_test(test_reap_one),
 		cmocka_unit_test(test_reap_spares_reused_number),
 		cmocka_unit_test(test_reap_ignores_other_boot),
 		cmocka_unit_test(test_reap_finds_users),
