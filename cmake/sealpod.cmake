@@ -58,7 +58,8 @@ function(sealpod_test)
 	endif()
 	add_test(NAME ${T_NAME} COMMAND ${T_NAME})
 	set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" SKIP_RETURN_CODE 77
-		TIMEOUT ${T_TIMEOUT} ENVIRONMENT "SEALPOD_SOURCE=${CMAKE_SOURCE_DIR};SEALPOD_BIN=${CMAKE_BINARY_DIR}/bin;${T_ENV}")
+		TIMEOUT ${T_TIMEOUT} COST ${T_TIMEOUT} # what may take long starts first
+		ENVIRONMENT "SEALPOD_SOURCE=${CMAKE_SOURCE_DIR};SEALPOD_BIN=${CMAKE_BINARY_DIR}/bin;${T_ENV}")
 endfunction()
 
 # sealpod_fuzz(NAME json LIBS base [PRIVATE mod]): tests/fuzz/fuzz_json.c holds only

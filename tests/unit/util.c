@@ -87,32 +87,102 @@ static size_t flip_step(void)
 	return step > 0 ? step : 1;
 }
 
-static void flips(struct bytes good, test_parse_fn *parse, void *arg, bool must_fail)
+/* Every pattern in every byte, none left out because its neighbours were answered alike. */
+static bool exhaustive(void)
+{
+	return getenv("SEALPOD_EXHAUSTIVE") != NULL;
+}
+
+struct flips {
+	test_parse_fn *parse;
+	void *arg;
+	uint8_t *copy;
+	size_t n;
+	bool must_fail;
+};
+
+static struct err flip_with(const struct flips *f, size_t at, uint8_t mask)
+{
+	f->copy[at] ^= mask;
+	struct err e = f->parse(f->arg, bytes_of(f->copy, f->n));
+	f->copy[at] ^= mask;
+	if (f->must_fail && !failed(e)) {
+		print_error("byte %zu ^ %02x was accepted\n", at, mask);
+		fail();
+	}
+	return e;
+}
+
+static struct err flip_at(const struct flips *f, size_t at)
 {
 	static const uint8_t masks[] = { 0x01, 0x80, 0xff };
-	uint8_t *copy = malloc(good.n ? good.n : 1);
+
+	if (exhaustive())
+		for (size_t m = 1; m < ARRAY_LEN(masks); m++)
+			(void)flip_with(f, at, masks[(at + m) % ARRAY_LEN(masks)]);
+	return flip_with(f, at, masks[at % ARRAY_LEN(masks)]);
+}
+
+static void flips(struct bytes good, test_parse_fn *parse, void *arg, bool must_fail)
+{
+	struct flips f = { parse, arg, malloc(good.n ? good.n : 1), good.n, must_fail };
 	size_t step = flip_step();
 
-	assert_non_null(copy);
+	assert_non_null(f.copy);
 	if (good.n)
-		memcpy(copy, good.p, good.n);
-	for (size_t i = 0; i < good.n; i += step) {
-		for (size_t m = 0; m < sizeof(masks); m++) {
-			copy[i] ^= masks[m];
-			struct err e = parse(arg, bytes_of(copy, good.n));
-			copy[i] ^= masks[m];
-			if (must_fail && !failed(e)) {
-				print_error("byte %zu ^ %02x was accepted\n", i, masks[m]);
-				fail();
-			}
-		}
-	}
-	free(copy);
+		memcpy(f.copy, good.p, good.n);
+	for (size_t i = 0; i < good.n; i += step)
+		(void)flip_at(&f, i);
+	free(f.copy);
 }
 
 void each_flip(struct bytes good, test_parse_fn *verify, void *arg)
 {
 	flips(good, verify, arg, true);
+}
+
+enum {
+	SIGNED_STEP = 8,
+};
+
+/* What was said of the last change, to be compared with what is said of the next. */
+struct answer {
+	enum err_code code;
+	char text[256];
+};
+
+static bool answered_alike(const struct flips *f, size_t at, struct answer *last)
+{
+	struct answer now = { .code = flip_at(f, at).code };
+
+	(void)snprintf(now.text, sizeof(now.text), "%s", err_text());
+	bool alike = now.code == ERR_UNVERIFIED && now.code == last->code &&
+		     strcmp(now.text, last->text) == 0;
+	*last = now;
+	return alike;
+}
+
+void each_flip_signed(struct bytes good, test_parse_fn *verify, void *arg)
+{
+	struct flips f = { verify, arg, malloc(good.n ? good.n : 1), good.n, true };
+	struct answer last = { .code = ERR_OK };
+	size_t step = flip_step() > SIGNED_STEP ? flip_step() : SIGNED_STEP;
+
+	if (exhaustive()) {
+		free(f.copy);
+		each_flip(good, verify, arg);
+		return;
+	}
+	assert_non_null(f.copy);
+	if (good.n)
+		memcpy(f.copy, good.p, good.n);
+	for (size_t i = 0; i < good.n; i += step)
+		if (!answered_alike(&f, i, &last))
+			for (size_t back = 1; back < step && back <= i; back++)
+				(void)flip_at(&f, i - back);
+	for (size_t i = (good.n - 1) / step * step + 1; i < good.n; i++)
+		(void)flip_at(&f, i);
+	free(f.copy);
 }
 
 void each_flip_survives(struct bytes good, test_parse_fn *parse, void *arg)

@@ -30,9 +30,15 @@ void each_prefix(struct bytes good, test_parse_fn *parse, void *arg);
 /* Parses each prefix and only demands that nothing crashes (formats whose prefixes may be valid).
  */
 void each_prefix_survives(struct bytes good, test_parse_fn *parse, void *arg);
-/* Flips each byte (three patterns); `verify` must fail for every one. SEALPOD_FLIP_STEP=n in the
- * environment: every n-th byte, which is for emulated processors and is printed. */
+/* Flips each byte, by one of three patterns in turn; `verify` must fail for every one. In the
+ * environment: SEALPOD_EXHAUSTIVE, all three for each byte; SEALPOD_FLIP_STEP=n, every n-th byte,
+ * which is for emulated processors and is printed. */
 void each_flip(struct bytes good, test_parse_fn *verify, void *arg);
+/* The same for verifications that take milliseconds. Wherever a signature covers the bytes, all
+ * changes end at the same check: between two bytes, eight apart, that are refused as ERR_UNVERIFIED
+ * with the same text, none is tried; wherever the answers differ, all are. Test what reads the
+ * bytes before that check by each_flip_survives(). With SEALPOD_EXHAUSTIVE this is each_flip(). */
+void each_flip_signed(struct bytes good, test_parse_fn *verify, void *arg);
 void each_flip_survives(struct bytes good, test_parse_fn *parse, void *arg);
 
 /* Directory for temporary files of this test, removed at exit; ends without '/'. */

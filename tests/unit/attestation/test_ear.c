@@ -221,7 +221,7 @@ static void test_flips(void **state)
 	const struct key *const keys[] = { s.key };
 	struct ear_check check = { .keys = keys, .n_keys = 1, .now = NOW };
 	assert_ok(verify_bytes(&check, buf_bytes(&token)));
-	each_flip(buf_bytes(&token), verify_bytes, &check);
+	each_flip_signed(buf_bytes(&token), verify_bytes, &check);
 	each_prefix(buf_bytes(&token), verify_bytes, &check);
 	signer_done(&s);
 }

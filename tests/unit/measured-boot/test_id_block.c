@@ -94,8 +94,8 @@ static void test_damaged(void **state)
 	each_prefix(buf_bytes(&w->block), check_block, w);
 	each_flip(buf_bytes(&w->block), check_block, w);
 	each_prefix(buf_bytes(&w->auth), check_auth, w);
-	each_flip(buf_bytes(&w->auth), check_auth, w);
-	each_flip(buf_bytes(&w->auth_alone), check_auth, w);
+	each_flip_signed(buf_bytes(&w->auth), check_auth, w);
+	each_flip_signed(buf_bytes(&w->auth_alone), check_auth, w);
 }
 
 static void test_refused(void **state)

@@ -91,8 +91,8 @@ static void test_real_quote(void **state)
 	assert_int_equal(parsed.selections[0].pcrs, 1 << 15 | 1 << 16 | 1 << 22);
 	assert_int_equal(parsed.pcr_digest.n, 32);
 	assert_ok(verify_message(&q, buf_bytes(&q.message)));
-	each_flip(buf_bytes(&q.message), verify_message, &q);
-	each_flip(buf_bytes(&q.signature), verify_signature, &q);
+	each_flip_signed(buf_bytes(&q.message), verify_message, &q);
+	each_flip_signed(buf_bytes(&q.signature), verify_signature, &q);
 	each_prefix(buf_bytes(&q.message), parse_quote, NULL);
 	each_prefix(buf_bytes(&q.signature), parse_signature, NULL);
 	each_flip_survives(buf_bytes(&q.message), parse_quote, NULL);

@@ -336,7 +336,7 @@ static void test_flips(void **state)
 		buf_put(&good, buf_bytes(parts[i]));
 		f.what = parts[i];
 		assert_ok(verify_flipped(&f, buf_bytes(&good)));
-		each_flip(buf_bytes(&good), verify_flipped, &f);
+		each_flip_signed(buf_bytes(&good), verify_flipped, &f);
 		if (parts[i] != &f.h.e.activation) /* none at all is a stock client's evidence */
 			each_prefix(buf_bytes(&good), verify_flipped, &f);
 		assert_ok(verify_flipped(&f, buf_bytes(&good)));

@@ -280,15 +280,16 @@ static void test_flips(void **state)
 		flip_start(&f, tdx);
 		assert_ok(hcl_report_parse(buf_bytes(&f.g.hcl), &h));
 		struct region runtime = { .f = &f, .at = h.runtime_offset };
-		each_flip(h.runtime_data, verify_region, &runtime);
+		each_flip_signed(h.runtime_data, verify_region, &runtime);
 		if (!tdx) {
 			struct region report = { .f = &f, .at = 0x20 };
-			each_flip(bytes_of(h.hardware.p, SNP_SIGNED_SIZE), verify_region, &report);
+			each_flip_signed(
+				bytes_of(h.hardware.p, SNP_SIGNED_SIZE), verify_region, &report);
 		}
 		f.part = 1;
-		each_flip(buf_bytes(&f.g.message), verify_flipped, &f);
+		each_flip_signed(buf_bytes(&f.g.message), verify_flipped, &f);
 		f.part = 2;
-		each_flip(buf_bytes(&f.g.signature), verify_flipped, &f);
+		each_flip_signed(buf_bytes(&f.g.signature), verify_flipped, &f);
 		azure_gen_done(&f.g);
 	}
 }

@@ -37,7 +37,8 @@ static void test_each_byte(void **state)
 		.now = NVGPU_GEN_NOW };
 	assert_ok(verify(&in, buf_bytes(&report)));
 	each_prefix(buf_bytes(&report), parse, NULL);
-	each_flip(buf_bytes(&report), verify, &in);
+	each_flip_survives(buf_bytes(&report), parse, NULL);
+	each_flip_signed(buf_bytes(&report), verify, &in);
 	nvgpu_gen_done(&g);
 }
 

@@ -167,7 +167,7 @@ static void test_changed(void **state)
 	make(&a);
 	struct job j = job_of(&a);
 	each_prefix(buf_bytes(&a.exchange), verify, &j);
-	each_flip(buf_bytes(&a.exchange), verify, &j);
+	each_flip_signed(buf_bytes(&a.exchange), verify, &j);
 	each_prefix(buf_bytes(&a.header), verify_header, &j);
 	/* The digests and the tag are what the measurement is about. */
 	struct buf changed = BUF_INIT(SE_HEADER_MAX);

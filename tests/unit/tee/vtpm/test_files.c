@@ -114,13 +114,13 @@ static void test_schemes(void **state)
 
 		saved_start(&s, schemes[i]);
 		assert_ok(saved_verify(&s));
-		each_flip(buf_bytes(&s.e.message), verify_message, &s);
+		each_flip_signed(buf_bytes(&s.e.message), verify_message, &s);
 		each_prefix(buf_bytes(&s.e.message), verify_message, &s);
 		s.in.raw = buf_bytes(&s.e.message);
-		each_flip(buf_bytes(&s.e.signature), verify_signature, &s);
+		each_flip_signed(buf_bytes(&s.e.signature), verify_signature, &s);
 		make_bare(&s);
 		assert_ok(verify_signature(&s, buf_bytes(&s.bare)));
-		each_flip(buf_bytes(&s.bare), verify_signature, &s);
+		each_flip_signed(buf_bytes(&s.bare), verify_signature, &s);
 		if (schemes[i] == TPM_ALG_ECDSA) {
 			assert_ok(ecdsa_raw_to_der(buf_bytes(&s.bare), &der));
 			assert_ok(verify_signature(&s, buf_bytes(&der)));
