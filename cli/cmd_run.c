@@ -24,7 +24,7 @@ struct run_options {
 	uint64_t memory, cpus, timeout;
 	struct strv env;
 	const char *net, *name, *container, *kernel, *initrd, *append, *firmware, *accel;
-	const char *arch, *run_dir, *state_dir;
+	const char *arch, *run_dir, *state_dir, *qemu_user;
 	struct run_protection protection;
 	bool interactive, debug, quiet, print_append;
 };
@@ -82,6 +82,8 @@ static const struct cli_option options[] = {
 		.help = "tdx: who makes quotes, unix:///PATH or vsock://CID:PORT"),
 	ROW("accel", 0, accel, CLI_CHOICE, .choices = "auto|kvm|tcg",
 		.help = "hardware or software emulation (auto)"),
+	ROW("qemu-user", 0, qemu_user, CLI_STRING, .value = "NAME",
+		.help = "user that QEMU runs as (as root: one of the pod's own)"),
 	ROW("timeout", 0, timeout, CLI_U64, .value = "SECONDS", .max = TIMEOUT_MAX_S,
 		.help = "give up when starting shows no progress for so long (120)"),
 	FLAG_ROW("quiet", 'q', quiet, "say nothing but failures"),
@@ -299,6 +301,7 @@ static RESULT fill_config(const struct run_options *o, const struct cli_args *ar
 {
 	c->run_dir = or_default(o->run_dir, POD_RUN_DIR);
 	c->state_dir = or_default(o->state_dir, POD_STATE_DIR);
+	c->qemu_user = o->qemu_user;
 	c->memory_mib = o->memory ? o->memory : VM_MEMORY_MIB;
 	if (c->memory_mib < VM_MEMORY_MIB_MIN)
 		return err_new(ERR_USAGE, "--memory: at least %d MiB", VM_MEMORY_MIB_MIN);

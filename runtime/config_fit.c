@@ -58,7 +58,8 @@ static void check_user(const struct runtime_config *c, struct host_checks *out)
 	if (!c->qemu_user)
 		return;
 	/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	if (str_equal(c->qemu_user, "random") || getpwnam(c->qemu_user)) {
+	if (str_equal(c->qemu_user, "random") || str_equal(c->qemu_user, "root") ||
+		getpwnam(c->qemu_user)) {
 		(void)host_add(out, "qemu_user", HOST_OK, "%s", c->qemu_user);
 		return;
 	}

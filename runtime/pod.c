@@ -2,6 +2,7 @@
 
 #include "pod_dir.h"
 #include "pod_mounts.h"
+#include "vm_user.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -190,6 +191,7 @@ void pod_remove(struct pod *p)
 			pod_process_kill(&v[i], SIGKILL);
 	}
 	pod_kill_users(p->dir);
+	vm_users_tidy(VM_USERS_DIR);
 	/* What stays is for the next command's reaper; what is mounted is never removed. An owner
 	 * that is just being killed may still write, hence more than once. */
 	for (int i = 0; i < REMOVE_TRIES && !failed(pod_unmount_below(p->dir)); i++) {

@@ -11,5 +11,6 @@ RESULT pod_pods_dir(const char *run_dir, char **ret_path);
 RESULT path_absolute(const char *path, char **ret_path);
 /* Of the running kernel. */
 RESULT pod_boot_id(char **ret_id);
-/* Kills QEMU, swtpm and its helpers whose command line names the directory or a file in it. */
+/* Kills QEMU, swtpm and its helpers that work in the directory or name it, or a file in it, on
+ * their command line. */
 void pod_kill_users(const char *dir);

@@ -4,6 +4,7 @@
 #include "runtime/sandbox.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 
 #include <base/file.h>
@@ -85,6 +86,16 @@ static bool is_ours(struct bytes cmdline)
 	return false;
 }
 
+/* QEMU and swtpm are handed their files open, and work in the directory or below. */
+static bool works_in(uint64_t pid, const char *dir)
+{
+	char path[64], at[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "/proc/%llu/cwd", (unsigned long long)pid);
+	ssize_t n = readlink(path, at, sizeof(at));
+	return n > 0 && names_dir(bytes_of(at, (size_t)n), dir);
+}
+
 static void kill_if_user(uint64_t pid, const char *dir)
 {
 	AUTO(buf_done) struct buf cmdline = BUF_INIT(CMDLINE_MAX);
@@ -95,7 +106,8 @@ static void kill_if_user(uint64_t pid, const char *dir)
 	/* Start time first: if the number changes hands after it, the kill does nothing. */
 	if (failed(pod_process_start_time(pid, &p.start)) || failed(file_read(path, &cmdline)))
 		return;
-	if (cmdline.n > 0 && is_ours(buf_bytes(&cmdline)) && names_dir(buf_bytes(&cmdline), dir))
+	if (cmdline.n > 0 && is_ours(buf_bytes(&cmdline)) &&
+		(names_dir(buf_bytes(&cmdline), dir) || works_in(pid, dir)))
 		pod_process_kill(&p, SIGKILL);
 }
 

@@ -130,25 +130,14 @@ static RESULT ports_argv(const struct vm_config *c, struct strv *argv)
 	return qemu_option(argv, "-mon", "chardev=qmp,mode=control");
 }
 
-/* Descriptors that QEMU was handed stand below /dev too, and are files. */
-static const char *disk_driver(const char *path)
-{
-	return str_starts(path, "/dev/") && !str_starts(path, "/dev/fdset/") ? "host_device"
-									     : "file";
-}
-
-static RESULT disk_argv(
-	const struct vm_config *c, const char *name, const struct vm_disk *d, struct strv *argv)
+static RESULT initdata_argv(const struct vm_config *c, struct strv *argv)
 {
 	AUTO(auto_free) char *file = NULL;
-	AUTO(auto_free) char *serial = NULL;
 
-	TRY(qemu_escape(d->path, &file));
-	TRY(qemu_escape(d->serial ? d->serial : "", &serial));
-	TRY(qemu_optionf(argv, "-blockdev", "driver=%s,node-name=%s,filename=%s,read-only=%s",
-		disk_driver(d->path), name, file, d->read_only ? "on" : "off"));
-	return qemu_device(argv, c->arch, "virtio-blk", "drive=%s%s%s", name,
-		d->serial ? ",serial=" : "", serial);
+	TRY(qemu_escape(c->initdata, &file));
+	TRY(qemu_optionf(argv, "-blockdev",
+		"driver=file,node-name=initdata,filename=%s,read-only=on", file));
+	return qemu_device(argv, c->arch, "virtio-blk", "drive=initdata");
 }
 
 static RESULT disks_argv(const struct vm_config *c, struct strv *argv)
@@ -158,15 +147,8 @@ static RESULT disks_argv(const struct vm_config *c, struct strv *argv)
 			"throttle-group,id=" VM_DISK_LIMITS ",x-bps-total=%llu,x-iops-total=%llu",
 			(unsigned long long)c->disk_bytes_per_s,
 			(unsigned long long)c->disk_ops_per_s));
-	const struct vm_disk initdata = { .path = c->initdata, .read_only = true };
-	char name[32];
-
 	if (c->initdata)
-		TRY(disk_argv(c, "initdata", &initdata, argv));
-	for (size_t i = 0; i < c->n_disks; i++) {
-		(void)snprintf(name, sizeof(name), "disk%zu", i);
-		TRY(disk_argv(c, name, &c->disks[i], argv));
-	}
+		TRY(initdata_argv(c, argv));
 	return c->scsi ? qemu_device(argv, c->arch, "virtio-scsi", "id=scsi0") : OK;
 }
 

@@ -71,6 +71,7 @@ RESULT session_prepare(struct session *s, struct vm_launch *ret_launch)
 		},
 		.pod_dir = s->pod.dir,
 		.ca_dir = s->files.ca,
+		.qemu_user = c->qemu_user,
 	};
 	return OK;
 }

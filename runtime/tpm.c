@@ -2,6 +2,7 @@
 
 #include "pod_dir.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 #include <base/clock.h>
@@ -150,6 +151,8 @@ RESULT tpm_manufacture(const char *ca_dir, const char *state_dir, const char *lo
 		.stderr_fd = -1,
 		.die_with_parent = true,
 		.new_session = true,
+		.no_new_privs = true,
+		.no_capabilities = true,
 	};
 	TRY(process_start(&spec, &setup));
 	TRY(process_wait(&setup, MANUFACTURE_TIMEOUT_MS, &status));
@@ -160,32 +163,50 @@ RESULT tpm_manufacture(const char *ca_dir, const char *state_dir, const char *lo
 	return err_new(ERR_PEER, "swtpm_setup ended with status %d: %s", status, buf_cstr(&said));
 }
 
-RESULT tpm_start(const char *state_dir, const char *log_file, struct process *ret_tpm, int *ret_fd)
+/* Made by root, which has to be able to sign. */
+static RESULT give_away(const char *dir, const struct process_user *u)
 {
-	AUTO(auto_free) char *state = NULL;
-	AUTO(auto_free) char *log = NULL;
+	AUTO(auto_closedir) DIR *d = opendir(dir);
+	struct dirent *e;
+
+	if (!d || fchown(dirfd(d), u->uid, u->gid) != 0)
+		return err_new(ERR_SYS, "TPM state %s", dir);
+	while ((e = readdir(d))) { /* NOLINT(concurrency-mt-unsafe): one thread */
+		if (!str_equal(e->d_name, "..") &&
+			fchownat(dirfd(d), e->d_name, u->uid, u->gid, AT_SYMLINK_NOFOLLOW) != 0)
+			return err_new(ERR_SYS, "TPM state %s/%s", dir, e->d_name);
+	}
+	return OK;
+}
+
+RESULT tpm_start(const struct tpm_start *t, struct process *ret_tpm, int *ret_fd)
+{
+	/* Its user may enter the directory but none above it. */
+	static const char *const argv[] = { "swtpm", "socket", "--tpm2", "--tpmstate", "dir=.",
+		"--ctrl", "type=unixio,clientfd=3", "--log", "fd=1", "--terminate", NULL };
 	AUTO(auto_close) int ours = -1;
 	AUTO(auto_close) int theirs = -1;
 	int pair[2];
 
+	if (t->user)
+		TRY(give_away(t->state_dir, t->user));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_new(ERR_SYS, "creating a socket pair");
 	ours = pair[0];
 	theirs = pair[1];
-	TRY(str_format(&state, "dir=%s", state_dir));
-	TRY(str_format(&log, "file=%s", log_file));
-	const char *const argv[] = { "swtpm", "socket", "--tpm2", "--tpmstate", state, "--ctrl",
-		"type=unixio,clientfd=3", "--log", log, "--terminate", NULL };
 	struct process_spec spec = {
 		.argv = argv,
+		.cwd = t->state_dir,
 		.stdin_fd = -1,
-		.stdout_fd = -1,
-		.stderr_fd = -1,
-		.keep_fds = { theirs },
-		.n_keep_fds = 1,
+		.stdout_fd = t->log_fd,
+		.stderr_fd = t->log_fd,
+		.keep_fds = { theirs, t->keep_fd },
+		.n_keep_fds = t->keep_fd < 0 ? 1 : 2,
 		.die_with_parent = true,
 		.new_session = true,
 		.no_new_privs = true,
+		.no_capabilities = true,
+		.user = t->user,
 	};
 	TRY(process_start(&spec, ret_tpm));
 	*ret_fd = TAKE_FD(ours);

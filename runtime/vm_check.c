@@ -135,10 +135,9 @@ RESULT vm_check(const struct vm_platform *p, const struct vm_config *c)
 			"huge "
 			"pages",
 			p->name);
-	if (c->n_nics > VM_NICS_MAX || c->n_disks > VM_DISKS_MAX || (c->net_user && c->n_nics))
-		return err_new(ERR_USAGE,
-			"at most %d network interfaces (or the user's network) and %d disks",
-			VM_NICS_MAX, VM_DISKS_MAX);
+	if (c->n_nics > VM_NICS_MAX || (c->net_user && c->n_nics))
+		return err_new(ERR_USAGE, "at most %d network interfaces, or the user's network",
+			VM_NICS_MAX);
 	TRY(check_options(p, &c->protection));
 	return check_policy(p, &c->protection);
 }

@@ -1,6 +1,7 @@
 #include "runtime/tpm.h"
 #include "runtime/vm.h"
 #include "virtiofsd.h"
+#include "vm_files.h"
 #include "vm_user.h"
 
 #include <fcntl.h>
@@ -73,36 +74,29 @@ static RESULT reserve_cid(int *ret_fd, uint32_t *ret_cid)
 	return err_new(ERR_SYS, "reserving a vsock context identifier");
 }
 
-struct guest_ends { /* QEMU's side; closed here once QEMU has its copies */
-	int fd[PROCESS_KEEP_FDS_MAX];
-	size_t n;
-};
-
-static void guest_ends_close(struct guest_ends *e)
+static RESULT add_pair(struct vm_files *files, int *ret_host)
 {
-	for (size_t i = 0; i < e->n; i++)
-		auto_close(&e->fd[i]);
-	e->n = 0;
-}
-
-static RESULT add_pair(struct guest_ends *ends, int *ret_host)
-{
-	int pair[2];
+	int pair[2], number = 0;
 
 	TRY(socket_pair(pair));
-	ends->fd[ends->n++] = pair[1];
-	*ret_host = pair[0];
+	AUTO(auto_close) int host = pair[0];
+	TRY(vm_files_add(files, pair[1], &number));
+	*ret_host = TAKE_FD(host);
 	return OK;
 }
 
-/* QEMU numbers them from 3 in this order. */
-static int add_end(struct guest_ends *ends, int fd)
+struct starting {
+	struct vm_users users;
+	struct vm_files files;
+};
+
+static void starting_done(struct starting *s)
 {
-	ends->fd[ends->n++] = fd;
-	return (int)ends->n + VM_FD_AGENT - 1;
+	vm_users_done(&s->users);
+	vm_files_done(&s->files);
 }
 
-static RESULT start_tpm(struct vm_launch *l, struct vm *vm, struct guest_ends *ends)
+static RESULT start_tpm(struct vm_launch *l, struct vm *vm, struct starting *s)
 {
 	AUTO(auto_free) char *state = NULL;
 	AUTO(auto_free) char *log = NULL;
@@ -114,12 +108,17 @@ static RESULT start_tpm(struct vm_launch *l, struct vm *vm, struct guest_ends *e
 	TRY(open_log(l->pod_dir, "swtpm.log", &log, &log_fd));
 	TRY(tpm_ca_prepare(l->ca_dir));
 	TRY(tpm_manufacture(l->ca_dir, state, log));
-	TRY(tpm_start(state, log, &vm->tpm, &control));
-	l->config.tpm_fd = add_end(ends, control);
-	return OK;
+	const struct tpm_start t = {
+		.state_dir = state,
+		.log_fd = log_fd,
+		.user = s->users.change ? &s->users.tpm : NULL,
+		.keep_fd = s->users.lock_fd,
+	};
+	TRY(tpm_start(&t, &vm->tpm, &control));
+	return vm_files_add(&s->files, control, &l->config.tpm_fd);
 }
 
-static RESULT start_share(struct vm_launch *l, struct vm *vm, struct guest_ends *ends)
+static RESULT start_share(struct vm_launch *l, struct vm *vm, struct vm_files *files)
 {
 	AUTO(auto_free) char *log = NULL;
 	AUTO(auto_close) int log_fd = -1;
@@ -127,12 +126,11 @@ static RESULT start_share(struct vm_launch *l, struct vm *vm, struct guest_ends 
 
 	TRY(open_log(l->pod_dir, "virtiofsd.log", &log, &log_fd));
 	TRY(virtiofsd_start(l->virtiofsd, l->config.share, log_fd, &vm->share, &fd));
-	l->config.share_fd = add_end(ends, fd);
-	return OK;
+	return vm_files_add(files, fd, &l->config.share_fd);
 }
 
 /* QEMU's numbers take the place of ours. */
-static RESULT add_nics(struct vm_launch *l, struct guest_ends *ends)
+static RESULT add_nics(struct vm_launch *l, struct vm_files *files)
 {
 	for (size_t i = 0; i < l->config.n_nics; i++) {
 		struct vm_nic *nic = &l->config.nics[i];
@@ -142,78 +140,59 @@ static RESULT add_nics(struct vm_launch *l, struct guest_ends *ends)
 
 			if (copy < 0)
 				return err_new(ERR_SYS, "network interface %s", nic->mac);
-			nic->fds[q] = add_end(ends, copy);
+			TRY(vm_files_add(files, copy, &nic->fds[q]));
 		}
 	}
 	return OK;
 }
 
-/* Files of the pod, which only this process's user may open; QEMU finds them by number. */
-struct handed {
-	struct vm_config config;
-	char paths[2][32];
-	size_t n;
-};
-
-static RESULT add_to_set(
-	const char *path, int flags, int *set, struct guest_ends *ends, struct strv *argv)
+/* A copy of the configuration names the open files instead of paths. */
+static RESULT hand_files(const struct vm_platform *p, struct vm_config *c, struct vm_files *files)
 {
-	AUTO(auto_free) char *option = NULL;
-	int fd = open(path, flags | O_CLOEXEC), number;
+	/* Flash is a disk for QEMU, and so for all that SEV encrypts; other firmware is a file. */
+	bool flash = p->firmware == VM_FIRMWARE_FLASH || (p->options & VM_SESSION);
 
-	if (fd < 0)
-		return err_new(ERR_SYS, "opening %s", path);
-	number = add_end(ends, fd);
-	if (*set == 0)
-		*set = number;
-	TRY(str_format(&option, "fd=%d,set=%d", number, *set));
-	TRY(strv_add(argv, "-add-fd"));
-	return strv_add(argv, option);
+	TRY(vm_files_add_path(files, &c->kernel));
+	if (!p->sealed)
+		TRY(vm_files_add_path(files, &c->initrd));
+	TRY(vm_files_add_path(files, &c->protection.session));
+	TRY(vm_files_add_path(files, &c->protection.dh_cert));
+	if (p->firmware != VM_FIRMWARE_NONE)
+		TRY(flash ? vm_files_add_disk(files, &c->firmware, false)
+			  : vm_files_add_path(files, &c->firmware));
+	if (p->firmware == VM_FIRMWARE_FLASH)
+		TRY(vm_files_add_disk(files, &c->firmware_vars, true));
+	return vm_files_add_disk(files, &c->initdata, false);
 }
 
-/* QEMU opens what it writes for reading first, and wants a descriptor of just that kind. */
-static RESULT hand_file(struct handed *h, const char **path, bool writable, struct guest_ends *ends,
-	struct strv *argv)
+static RESULT make_argv(const struct vm_launch *l, struct vm_files *files, struct strv *argv)
 {
-	int set = 0;
+	struct vm_config c = l->config;
 
-	if (!*path)
-		return OK;
-	TRY(add_to_set(*path, O_RDONLY, &set, ends, argv));
-	if (writable)
-		TRY(add_to_set(*path, O_RDWR, &set, ends, argv));
-	(void)snprintf(h->paths[h->n], sizeof(h->paths[0]), "/dev/fdset/%d", set);
-	*path = h->paths[h->n++];
+	TRY(hand_files(l->platform, &c, files));
+	TRY(vm_argv(l->platform, &c, argv));
+	for (size_t i = 0; i < files->options.n; i++)
+		TRY(strv_add(argv, files->options.v[i]));
 	return OK;
 }
 
-static RESULT make_argv(const struct vm_launch *l, struct guest_ends *ends, struct strv *argv)
+static void add_groups(const struct vm_launch *l, struct process_user *u)
 {
-	struct handed h = { .config = l->config };
-	AUTO(strv_done) struct strv files = { 0 };
-
-	if (l->qemu_user) {
-		TRY(hand_file(&h, &h.config.initdata, false, ends, &files));
-		TRY(hand_file(&h, &h.config.firmware_vars, true, ends, &files));
-	}
-	TRY(vm_argv(l->platform, &h.config, argv));
-	for (size_t i = 0; i < files.n; i++)
-		TRY(strv_add(argv, files.v[i]));
-	return OK;
+	if (l->config.accel == VM_ACCEL_KVM)
+		vm_user_add_group("/dev/kvm", u);
+	if (l->platform->options & VM_POLICY)
+		vm_user_add_group("/dev/sev", u);
 }
 
-static RESULT start_qemu(
-	const struct vm_launch *l, struct guest_ends *ends, struct process *ret_qemu)
+static RESULT start_qemu(const struct vm_launch *l, struct starting *s, struct process *ret_qemu)
 {
 	AUTO(strv_done) struct strv argv = { 0 };
-	struct process_user user;
 	AUTO(auto_free) const char **list = NULL;
 	AUTO(auto_free) char *log = NULL;
 	AUTO(auto_close) int log_fd = -1;
 
-	if (l->qemu_user)
-		TRY(vm_user_find(l->qemu_user, &user));
-	TRY(make_argv(l, ends, &argv));
+	add_groups(l, &s->users.qemu);
+	TRY(make_argv(l, &s->files, &argv));
 	list = calloc(argv.n + 1, sizeof(*list));
 	if (!list)
 		return err_new(ERR_NOMEM, "QEMU's command line");
@@ -222,45 +201,68 @@ static RESULT start_qemu(
 	TRY(open_log(l->pod_dir, "qemu.log", &log, &log_fd));
 	struct process_spec spec = {
 		.argv = list,
+		.cwd = l->pod_dir, /* which finds it when its owner was killed */
 		.stdin_fd = -1,
 		.stdout_fd = log_fd,
 		.stderr_fd = log_fd,
-		.n_keep_fds = ends->n,
+		.n_keep_fds = s->files.n,
 		.die_with_parent = true,
 		.new_session = true,
 		.no_new_privs = true,
 		.no_capabilities = true,
-		.user = l->qemu_user ? &user : NULL,
+		.user = s->users.change ? &s->users.qemu : NULL,
 	};
-	memcpy(spec.keep_fds, ends->fd, sizeof(spec.keep_fds));
+	memcpy(spec.keep_fds, s->files.fds, sizeof(spec.keep_fds));
 	return process_start(&spec, ret_qemu);
+}
+
+static RESULT open_channels(struct vm *vm, struct vm_files *files)
+{
+	int *const host[] = { &vm->agent_fd, &vm->log_fd, &vm->console_fd, &vm->qmp_fd };
+
+	/* In the order of VM_FD_AGENT and those after it. */
+	for (size_t i = 0; i < ARRAY_LEN(host); i++)
+		TRY(add_pair(files, host[i]));
+	return OK;
+}
+
+/* For as long as QEMU lives nobody else gets its user. */
+static RESULT find_users(const struct vm_launch *l, struct starting *s)
+{
+	int copy, number = 0;
+
+	TRY(vm_users_find(l->qemu_user, VM_USERS_DIR, &s->users));
+	if (s->users.lock_fd < 0)
+		return OK;
+	copy = fcntl(s->users.lock_fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return err_new(ERR_SYS, "the user of the virtual machine");
+	return vm_files_add(&s->files, copy, &number);
 }
 
 RESULT vm_start(struct vm_launch *l, struct vm *ret_vm)
 {
 	AUTO(vm_end) struct vm vm = VM_NONE;
-	AUTO(guest_ends_close) struct guest_ends ends = { 0 };
+	AUTO(starting_done) struct starting s = { .users.lock_fd = -1 };
 
-	TRY(add_pair(&ends, &vm.agent_fd));
-	TRY(add_pair(&ends, &vm.log_fd));
-	TRY(add_pair(&ends, &vm.console_fd));
-	TRY(add_pair(&ends, &vm.qmp_fd));
+	TRY(open_channels(&vm, &s.files));
+	TRY(find_users(l, &s));
 	if (l->platform->tpm) {
-		struct err e = start_tpm(l, &vm, &ends);
+		struct err e = start_tpm(l, &vm, &s);
 
 		if (failed(e))
 			return err_add(e, "preparing the TPM");
 	}
 	if (l->config.share)
-		TRY(start_share(l, &vm, &ends));
-	TRY(add_nics(l, &ends));
+		TRY(start_share(l, &vm, &s.files));
+	TRY(add_nics(l, &s.files));
 	if (transport_has_vsock_host()) {
 		int fd = -1;
 
 		TRY(reserve_cid(&fd, &l->config.guest_cid));
-		l->config.vsock_fd = add_end(&ends, fd);
+		TRY(vm_files_add(&s.files, fd, &l->config.vsock_fd));
 	}
-	struct err e = start_qemu(l, &ends, &vm.qemu);
+	struct err e = start_qemu(l, &s, &vm.qemu);
 	if (failed(e))
 		return err_add(e, "starting the virtual machine");
 	*ret_vm = vm;

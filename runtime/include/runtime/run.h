@@ -20,6 +20,7 @@ struct run_progress {
 
 struct run_config {
 	const char *run_dir, *state_dir;
+	const char *qemu_user; /* see vm_launch */
 	const struct vm_platform *platform;
 	enum vm_arch arch;
 	enum vm_accel accel;

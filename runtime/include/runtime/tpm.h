@@ -16,5 +16,11 @@ RESULT tpm_ca_certificates(const char *dir, struct buf *pem);
 
 /* Makes TPM state with EK and EK certificate below `state_dir`; about 0.7 s. */
 RESULT tpm_manufacture(const char *ca_dir, const char *state_dir, const char *log_file);
-/* swtpm on the state; ret_fd is the control channel, to be handed to QEMU. */
-RESULT tpm_start(const char *state_dir, const char *log_file, struct process *ret_tpm, int *ret_fd);
+struct tpm_start {
+	const char *state_dir; /* becomes the user's, with what is in it */
+	int log_fd;
+	const struct process_user *user; /* NULL: this process's */
+	int keep_fd;			 /* stays open as long as it runs; -1: none */
+};
+/* swtpm on the state, without capabilities; ret_fd is the control channel, to be handed to QEMU. */
+RESULT tpm_start(const struct tpm_start *t, struct process *ret_tpm, int *ret_fd);

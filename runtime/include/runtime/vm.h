@@ -65,8 +65,7 @@ struct vm_protection {
 enum {
 	VM_NICS_MAX = 8,
 	VM_NIC_QUEUES_MAX = 4,
-	VM_HOT_NICS_MAX = 4,
-	VM_DISKS_MAX = 8
+	VM_HOT_NICS_MAX = 4
 };
 
 /* A network interface over tap devices; the descriptors are the caller's, QEMU gets copies. */
@@ -75,12 +74,6 @@ struct vm_nic {
 	uint32_t mtu;		    /* 0: default */
 	int fds[VM_NIC_QUEUES_MAX]; /* one per queue */
 	size_t n_fds;
-};
-
-/* A file or block device of the host, as virtio-blk. */
-struct vm_disk {
-	const char *path, *serial;
-	bool read_only;
 };
 
 struct vm_config {
@@ -97,8 +90,6 @@ struct vm_config {
 	struct vm_nic nics[VM_NICS_MAX];
 	size_t n_nics;
 	size_t hot_nics; /* places for interfaces that come later (sandbox_nic.c) */
-	struct vm_disk disks[VM_DISKS_MAX];
-	size_t n_disks;
 	const char *share; /* directory shared by virtio-fs as "kataShared"; NULL: none */
 	bool scsi;	   /* a virtio-scsi controller, to which disks can be added later */
 	/* Of all disks that come later together, 0: no limit; they name the throttle group. */
@@ -189,7 +180,7 @@ struct vm_launch {
 	const char *pod_dir;	 /* TPM state, qemu.log, swtpm.log */
 	const char *ca_dir;	 /* see tpm.h */
 	const char *virtiofsd;	 /* program; NULL: where Debian has it */
-	const char *qemu_user;	 /* see vm_user.h; NULL: this process's */
+	const char *qemu_user;	 /* see vm_users_find() */
 };
 
 /* Starts swtpm where the platform has one, virtiofsd for config.share, then QEMU; all die with the

@@ -53,6 +53,7 @@ static struct run_config config(const char *mode)
 	return (struct run_config){
 		.run_dir = run_dir,
 		.state_dir = state_dir,
+		.qemu_user = "root", /* others need not reach the fake */
 		.platform = &vm_none,
 		.memory_mib = 256,
 		.cpus = 1,

@@ -76,10 +76,11 @@ static RESULT make(const char *mode, struct pod_under_test *t)
 {
 	static char annotation[] = "cc_init_data";
 	static char *allowed[] = { annotation };
-	static char cmdline[64];
+	static char cmdline[64], user[] = "root"; /* others need not reach the fake */
 
 	*t = (struct pod_under_test){ .runtime = { .run_dir = run_dir,
 					      .state_dir = run_dir,
+					      .qemu_user = user,
 					      .platform = &vm_none,
 					      .arch = VM_ARCH_X86_64,
 					      .kernel = kernel,

@@ -58,7 +58,8 @@ static void test_manufacture(void **state)
 	assert_ok(dir_make(tpm, 0700));
 	assert_ok(tpm_manufacture(ca, tpm, log));
 	assert_true(file_exists(permanent));
-	assert_ok(tpm_start(tpm, log, &swtpm, &control));
+	const struct tpm_start t = { .state_dir = tpm, .log_fd = -1, .keep_fd = -1 };
+	assert_ok(tpm_start(&t, &swtpm, &control));
 	assert_err(process_wait(&swtpm, 50, &status), ERR_TIMEOUT);
 	assert_int_equal(close(control), 0);
 }
