@@ -9,6 +9,8 @@
 #include <base/file.h>
 #include <sys/stat.h>
 
+#define VMM_GROUP "sealpod-vmm" /* below the pod's */
+
 enum {
 	/* Processes that were killed take a while to end; all groups of a pod together wait so
 	 * long. Engines give their requests 3 s and a shim's clean-up 5 s. */
@@ -204,6 +206,7 @@ static RESULT make_all(struct host_cgroup *g, bool only)
 RESULT cgroup_find(const struct host_cgroup_spec *spec, struct host_cgroup *g)
 {
 	TRY(host_cgroup_path(spec, &g->pod));
+	TRY(str_format(&g->vmm, "%s/" VMM_GROUP, g->pod));
 	TRY(str_format(&g->overhead, "sealpod-overhead/%s", spec->id));
 	return find_hierarchies(g, spec->root ? spec->root : HOST_CGROUP_ROOT);
 }
@@ -216,6 +219,7 @@ void cgroup_forget(struct host_cgroup *g)
 	}
 	free(g->pod);
 	free(g->overhead);
+	free(g->vmm);
 }
 
 RESULT host_cgroup_new(const struct host_cgroup_spec *spec, struct host_cgroup **ret_group)
@@ -270,6 +274,7 @@ void host_cgroup_freep(struct host_cgroup **group)
 	for (size_t i = 0; i < g->n; i++) {
 		struct hierarchy *h = &g->hierarchies[i];
 
+		remove_group(h->dir, g->vmm, strlen(g->vmm), until);
 		if (h->has_pod)
 			remove_group(h->dir, g->pod, h->made_pod, until);
 		if (h->has_overhead)
@@ -288,6 +293,7 @@ void host_cgroup_clean(const struct host_cgroup_spec *spec)
 	if (failed(cgroup_find(spec, &g)))
 		return;
 	for (size_t i = 0; i < g.n; i++) {
+		remove_group(g.hierarchies[i].dir, g.vmm, strlen(g.vmm), until);
 		remove_group(g.hierarchies[i].dir, g.pod, strlen(g.pod), until);
 		remove_group(g.hierarchies[i].dir, g.overhead, strlen(g.overhead), until);
 	}

@@ -18,7 +18,7 @@ struct hierarchy {
 struct host_cgroup {
 	struct hierarchy hierarchies[HIERARCHIES_MAX];
 	size_t n;
-	char *pod, *overhead; /* paths below each */
+	char *pod, *overhead, *vmm; /* paths below each */
 	bool only;
 	bool entered; /* this process is in it */
 };

@@ -80,9 +80,28 @@ RESULT sandbox_host_limit(struct sandbox *s, struct sandbox_cpus *of, const Oci_
 	return e;
 }
 
-RESULT sandbox_host_started(struct sandbox *s)
+RESULT sandbox_host_started(struct sandbox *s, const struct vm_launch *l)
 {
-	return s->host.group ? host_cgroup_enter_vm(s->host.group, s->machine.vm.qemu.pid) : OK;
+	const struct vm *vm = &s->machine.vm;
+	bool kvm = l->config.accel == VM_ACCEL_KVM;
+	bool sev = kvm && (l->platform->options & VM_POLICY);
+	/* Taps, vhost-vsock and disks are handed over open. */
+	const struct host_cgroup_vmm vmm = {
+		.pids = { vm->qemu.pid, vm->tpm.pid },
+		.devices = { { "/dev/null", true }, { "/dev/random", false },
+			{ "/dev/urandom", false }, { kvm ? "/dev/kvm" : NULL, true },
+			{ sev ? "/dev/sev" : NULL, true } },
+	};
+
+	if (!s->host.group)
+		return OK;
+	TRY(host_cgroup_enter_vm(s->host.group, vm->qemu.pid));
+	return host_cgroup_confine(s->host.group, &vmm, &s->host.confined);
+}
+
+bool sandbox_confined(const struct sandbox *s)
+{
+	return s->host.confined;
 }
 
 void sandbox_host_end(struct sandbox *s)

@@ -280,7 +280,7 @@ RESULT sandbox_launch(struct sandbox *s)
 	TRY(sandbox_network_begin(s));
 	TRY(make_launch(s, &l));
 	TRY(start_machine(s, &l));
-	TRY(sandbox_host_started(s));
+	TRY(sandbox_host_started(s, &l));
 	sandbox_timeline_launched(s);
 	TRY(loop_add_timer(s->c.loop, TICK_MS, TICK_MS, on_tick, s, &s->ticks));
 	sandbox_stage(s, timeline_name(s->c.runtime->platform->firmware ? TIMELINE_FIRMWARE

@@ -140,6 +140,9 @@ RESULT pod_start(struct shim *s, const struct pod_plan *plan)
 		s->pid = (uint32_t)sandbox_pid(s->sandbox);
 		(void)clock_gettime(CLOCK_REALTIME, &s->created_at);
 		log_info("running", "qemu=%u", s->pid);
+		if (!sandbox_confined(s->sandbox))
+			log_warn("devices not limited",
+				"why=this host has no control groups for them");
 		return OK;
 	}
 	err_save(e, &saved);

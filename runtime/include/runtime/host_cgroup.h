@@ -10,6 +10,10 @@
 
 #define HOST_CGROUP_ROOT "/sys/fs/cgroup"
 
+enum {
+	HOST_CGROUP_DEVICES_MAX = 8
+};
+
 struct host_cgroup;
 
 struct host_cgroup_spec {
@@ -26,6 +30,21 @@ RESULT host_cgroup_new(const struct host_cgroup_spec *spec, struct host_cgroup *
 RESULT host_cgroup_enter(struct host_cgroup *g, pid_t pid);
 /* QEMU, once it runs: out of the overhead into the pod's group. Nothing when `only`. */
 RESULT host_cgroup_enter_vm(struct host_cgroup *g, pid_t qemu);
+/* Processes that talk to the guest, and what they may open. */
+struct host_cgroup_vmm {
+	pid_t pids[2]; /* 0: none */
+	struct {
+		const char *path; /* NULL ends the list; one that is not there is left out */
+		bool write;
+	} devices[HOST_CGROUP_DEVICES_MAX];
+};
+/*
+ * Puts them into a group below the pod's, in the one hierarchy that can limit devices; what they
+ * have open stays open. Call once. `*ret_confined` is false where the kernel has no such
+ * controller; a controller that refuses is an error.
+ */
+RESULT host_cgroup_confine(
+	struct host_cgroup *g, const struct host_cgroup_vmm *vmm, bool *ret_confined);
 /* Union over the pod's containers; empty sets are left as they are. */
 RESULT host_cgroup_set_cpus(
 	struct host_cgroup *g, const struct cpu_list *cpus, const struct cpu_list *nodes);

@@ -48,6 +48,8 @@ void sandbox_freep(struct sandbox **s); /* stops it first */
 
 pid_t sandbox_pid(const struct sandbox *s); /* QEMU's; 0 before sandbox_start() */
 void sandbox_host_stats(const struct sandbox *s, struct pod_host_stats *ret_stats);
+/* The kernel limits which devices its processes may open: false where it has no controller. */
+bool sandbox_confined(const struct sandbox *s);
 struct agent_client *sandbox_agent(struct sandbox *s);
 /* Sandboxes of shims that were killed: everything of pod `id` that is recorded or recognised is
  * ended and removed: processes, mounts, taps, cgroups, directories. Missing ones are fine. */

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import confined
 import engine
 from cri import Checks, until
 from cri_client import Kubelet
@@ -107,9 +108,18 @@ def host_attacks(check, pod, app, mounts):
         check(what, refused(lambda w=words, m=more, n=name: pod.run(n, w, timeout=240, **m)), code)
 
 
+def shim_of(pod):
+    """The process that the machine of the pod, the only one here, belongs to."""
+    for entry in pathlib.Path("/proc").iterdir():
+        line = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+        if line.startswith(b"qemu-system") and os.environ["S"].encode() not in line:
+            return int(confined.status(entry.name)["PPid"])
+    raise RuntimeError(f"no machine of {pod}")
+
+
 def main():
     check = Checks()
-    with engine.Containerd(handlers=HANDLER, extra="qemu_user = \"random\"\n", state_dir="/var/lib/sealpod") as containerd:  # the TPM authority that the broker was told of
+    with engine.Containerd(handlers=HANDLER, state_dir="/var/lib/sealpod") as containerd:  # the TPM authority that the broker was told of
         (containerd.base / "cni/10-test.conflist").write_text(
             CNI % (os.environ["BRIDGE"], containerd.base / "ipam", os.environ["SUBNET"]))
         # The host only needs a name to hand on: what runs is pulled, verified and decrypted in the guest.
@@ -123,6 +133,7 @@ def main():
             pod = kubelet.run_pod("confidential", {ANNOTATION: initdata()}, timeout=300)
             print(f"pod ready after {time.monotonic() - begun:.1f} s", flush=True)
             app = workload(check, pod, mounts)
+            check("QEMU and swtpm are confined", confined.faults(shim_of("confidential"), ("qemu-system-x86", "swtpm")), lambda x: x == [])
             host_attacks(check, pod, app, mounts)
             pod.remove()
         except Exception:

@@ -367,6 +367,11 @@ void sandbox_host_stats(const struct sandbox *s, struct pod_host_stats *ret_stat
 	};
 }
 
+bool sandbox_confined(const struct sandbox *s)
+{
+	return s->running;
+}
+
 struct agent_client *sandbox_agent(struct sandbox *s)
 {
 	return s->agent;
