@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include <base/file.h>
+#include <runtime/pod_requests.h>
 #include <runtime/policy_explain.h>
 #include <runtime/policy_test.h>
 
@@ -14,7 +15,7 @@ enum {
 
 struct test_options {
 	struct image_place_options place;
-	const char *pod, *image_pull, *arch, *rootfs;
+	const char *pod, *image_pull, *arch, *rootfs, *running, *run_dir;
 	struct strv images;
 };
 
@@ -25,6 +26,14 @@ static const struct cli_option test_table[] = {
 		OPTION(pod, CLI_STRING),
 		.value = "NAME",
 		.help = "which pod, if MANIFEST is YAML with several" },
+	{ .name = "running",
+		OPTION(running, CLI_STRING),
+		.value = "POD",
+		.help = "ask what this pod of this host was asked, on whatever platform it runs" },
+	{ .name = "run-dir",
+		OPTION(run_dir, CLI_STRING),
+		.value = "DIR",
+		.help = "running pods (" POD_RUN_DIR ")" },
 	{ .name = "image-pull",
 		OPTION(image_pull, CLI_CHOICE),
 		.choices = "registry|none",
@@ -56,7 +65,8 @@ struct run {
 	bool json;
 	struct json_writer w;
 	struct buf out;
-	size_t wrong;
+	size_t wrong, passed_over;
+	const char *running;
 };
 
 static void run_done(struct run *r)
@@ -142,6 +152,11 @@ static RESULT ask(struct run *r, const char *path, const struct json *request, s
 	bool allowed = true;
 
 	a.e = policy_tester_ask(r->tester, request);
+	if (r->running && a.e.code == ERR_NOT_FOUND &&
+		!str_equal(policy_request_kind(request), "CreateContainer")) {
+		r->passed_over++;
+		return OK;
+	}
 	if (failed(a.e) && is_ours(a.e))
 		return err_add(a.e, "%s[%zu]", path, number);
 	(void)json_bool(json_get(request, "allowed"), &allowed);
@@ -168,6 +183,32 @@ static RESULT ask_file(struct run *r, const char *path)
 		return ask(r, path, j, 0);
 	for (size_t i = 0; i < json_count(j); i++)
 		TRY(ask(r, path, json_at(j, i), i));
+	return OK;
+}
+
+/* ---- a running pod ---- */
+
+static RESULT ask_recorded(void *arg, const struct json *request, size_t number)
+{
+	struct run *r = arg;
+
+	return ask(r, r->running, request, number);
+}
+
+static RESULT ask_running(struct run *r, const struct test_options *o)
+{
+	AUTO(pod_done) struct pod p = { 0 };
+
+	if (!o->running)
+		return OK;
+	TRY(pod_load(o->run_dir ? o->run_dir : POD_RUN_DIR, o->running, &p));
+	r->running = o->running;
+	struct err e = pod_requests_read(p.dir, ask_recorded, r);
+	if (failed(e))
+		return err_add(e, "pod %s", o->running);
+	if (r->passed_over > 0 && !r->json)
+		buf_printf(&r->out, "%zu further requests about containers that were denied\n",
+			r->passed_over);
 	return OK;
 }
 
@@ -207,19 +248,24 @@ static RESULT prepare(const struct test_options *o, const char *manifest, struct
 	};
 	const struct policy_test_options options = { .image = look ? policy_images_find : NULL,
 		.image_arg = &r->images,
-		.rootfs_fd = r->rootfs_fd };
+		.rootfs_fd = r->rootfs_fd,
+		.live = o->running != NULL };
 	return policy_tester_new(&r->m, &options, &r->tester);
 }
 
 static RESULT test(const void *options, const struct cli_args *args, int *ret_exit)
 {
+	const struct test_options *o = options;
 	AUTO(run_done)
 	struct run r = { .rootfs_fd = -1, .json = args->json, .out = BUF_INIT(POLICY_OUT_MAX) };
 
 	r.w = jw_of(&r.out);
-	TRY(prepare(options, args->v[0], &r));
+	if (args->n < 2 && !o->running)
+		return err_new(ERR_USAGE, "a REQUEST or --running");
+	TRY(prepare(o, args->v[0], &r));
 	if (r.json)
 		jw_array(&r.w);
+	TRY(ask_running(&r, o));
 	for (size_t i = 1; i < args->n; i++)
 		TRY(ask_file(&r, args->v[i]));
 	if (r.json) {
@@ -234,8 +280,8 @@ static RESULT test(const void *options, const struct cli_args *args, int *ret_ex
 const struct cli_command cmd_policy_test = {
 	.name = "test",
 	.summary = "ask a manifest about requests, as the guest does",
-	.operands = "MANIFEST REQUEST...",
-	.min_operands = 2,
+	.operands = "MANIFEST [REQUEST...]",
+	.min_operands = 1,
 	.max_operands = POLICY_FILES_MAX,
 	.options = test_table,
 	.options_size = sizeof(struct test_options),

@@ -1,7 +1,9 @@
 #include "runtime/policy_test.h"
 
 #include "message.h"
+#include "policy_rule.h"
 #include "sandbox_spec.h"
+#include "sandbox_volume.h"
 
 #include <signal.h>
 
@@ -59,7 +61,7 @@ static RESULT find(struct policy_tester *t, const char *id, struct tested **ret)
 			*ret = &t->containers[i];
 			return OK;
 		}
-	return err_new(ERR_FORMAT, "container %s: none, or it was denied", id);
+	return err_new(ERR_NOT_FOUND, "container %s: none, or it was denied", id);
 }
 
 /* ---- CreateContainer ---- */
@@ -140,15 +142,65 @@ static RESULT amend_mounts(Oci__Spec *spec)
 	return OK;
 }
 
+/* The manifest's words; NULL: what is left out, or no volume. */
+static const char *const kind_words[] = {
+	[VOLUME_MEMORY] = "memory",
+	[VOLUME_LOCAL] = "memory",
+	[VOLUME_DISK] = "encrypted",
+	[VOLUME_BLOCK] = "disk",
+	[VOLUME_DIRECT] = "disk",
+	[VOLUME_COPY] = "files",
+	[VOLUME_WATCH] = "files",
+	[VOLUME_SKIP] = NULL,
+};
+
+/* What a mount of this host becomes where nothing is shared. */
+static RESULT find_kinds(
+	const struct policy_tester *t, const Oci__Spec *spec, struct json_map *ret_kinds)
+{
+	static const struct volume_rules rules = { .empty_dir = EMPTY_DIR_ENCRYPTED };
+
+	for (size_t i = 0; t->options.live && i < spec->n_mounts; i++) {
+		const struct volume_facts facts = volume_facts(spec->mounts[i]);
+		enum volume_kind kind = VOLUME_KEEP;
+
+		/* What is not there any more is not judged. */
+		if (failed(volume_decide(spec->mounts[i], &facts, &rules, &kind)) ||
+			!kind_words[kind])
+			continue;
+		TRY(policy_vars_set(ret_kinds, spec->mounts[i]->destination, kind_words[kind]));
+	}
+	return OK;
+}
+
+/* The agent finds this out when it binds the volumes. */
+static RESULT check_kinds(const struct policy_tester *t, const struct json_map *kinds)
+{
+	const struct tested *c = &t->containers[t->n - 1];
+	const struct manifest_container *rule = manifest_container_at(t->m, c->row);
+
+	for (size_t i = 0; !c->sandbox && i < kinds->n; i++) {
+		const struct manifest_volume *v = manifest_volume_at(rule, kinds->v[i].name);
+
+		if (!v || manifest_volume_kind(v) == MANIFEST_VOLUME_IMAGE ||
+			str_equal(v->kind, kinds->v[i].value))
+			continue;
+		return err_deny(ERR_DENIED, "manifest.volumes", v->at, v->kind, kinds->v[i].value);
+	}
+	return OK;
+}
+
 /* A config.json is what an engine gives to a runtime; the request is what that makes of it. */
-static RESULT create_from_spec(struct policy_tester *t, Oci__Spec *spec)
+static RESULT create_from_spec(struct policy_tester *t, Oci__Spec *spec, const char *id)
 {
 	Agent__CreateContainerRequest q = AGENT__CREATE_CONTAINER_REQUEST__INIT;
 	Agent__Storage image = AGENT__STORAGE__INIT, *storages[] = { &image };
 	const char *sandbox_id, *name, *reference;
 	struct spec_amend how = { .bundle = "/", .root = "/" };
+	AUTO(policy_vars_done) struct json_map kinds = { 0 };
 	bool shared = false;
 
+	TRY(find_kinds(t, spec, &kinds));
 	how.role = oci_role(spec, &sandbox_id);
 	how.terminal = spec->process && spec->process->terminal;
 	TRY(spec_amend(&how, spec, &shared));
@@ -160,12 +212,13 @@ static RESULT create_from_spec(struct policy_tester *t, Oci__Spec *spec)
 			"config.json: no annotation io.kubernetes.cri.image-name tells the image");
 	image.driver = (char *)(uintptr_t)SPEC_IMAGE_DRIVER;
 	image.source = (char *)(uintptr_t)reference;
-	q.container_id = (char *)(uintptr_t)(name ? name : "container");
+	q.container_id = (char *)(uintptr_t)(id ? id : name ? name : "container");
 	q.oci = spec;
 	q.sandbox_pidns = shared;
 	q.storages = storages;
 	q.n_storages = 1;
-	return create(t, &q);
+	TRY(create(t, &q));
+	return check_kinds(t, &kinds);
 }
 
 /* ---- the other requests ---- */
@@ -289,12 +342,12 @@ static RESULT exited(struct policy_tester *t, const struct json *j)
 	return OK;
 }
 
-static RESULT ask_spec(struct policy_tester *t, const struct json *request)
+static RESULT ask_spec(struct policy_tester *t, const struct json *spec, const char *id)
 {
-	AUTO(pb_freep) ProtobufCMessage *spec = NULL;
+	AUTO(pb_freep) ProtobufCMessage *message = NULL;
 
-	TRY(oci_json_message(request, &oci__spec__descriptor, &spec));
-	return create_from_spec(t, (Oci__Spec *)(void *)spec);
+	TRY(oci_json_message(spec, &oci__spec__descriptor, &message));
+	return create_from_spec(t, (Oci__Spec *)(void *)message, id);
 }
 
 RESULT policy_tester_ask(struct policy_tester *t, const struct json *request)
@@ -303,7 +356,10 @@ RESULT policy_tester_ask(struct policy_tester *t, const struct json *request)
 	const struct json *body = json_get(request, "request");
 
 	if (json_get(request, "ociVersion"))
-		return ask_spec(t, request);
+		return ask_spec(t, request, NULL);
+	if (json_get(body, "spec"))
+		return ask_spec(
+			t, json_get(body, "spec"), json_string(json_get(body, "container_id")));
 	if (!name || json_type(request) != JSON_OBJECT)
 		return err_new(ERR_FORMAT,
 			"neither a config.json nor {\"kind\": ..., \"request\": {...}}");
@@ -332,7 +388,9 @@ const char *policy_request_container(const struct json *request)
 	static const char *const names[] = { "io.kubernetes.cri.container-name",
 		"io.kubernetes.container.name" };
 	const struct json *body = json_get(request, "request");
-	const struct json *spec = json_get(request, "ociVersion") ? request : json_get(body, "OCI");
+	const struct json *own =
+		json_get(body, "spec") ? json_get(body, "spec") : json_get(body, "OCI");
+	const struct json *spec = json_get(request, "ociVersion") ? request : own;
 	const struct json *annotations = json_get(spec, "annotations");
 	const char *id = json_string(json_get(body, "container_id"));
 

@@ -3,6 +3,8 @@
 #include "sandbox_internal.h"
 #include "sandbox_spec.h"
 
+#include <signal.h>
+
 #include <net/pb.h>
 
 static RESULT running(const struct sandbox *s)
@@ -29,6 +31,7 @@ RESULT sandbox_container_start(struct sandbox *s, const char *id, sandbox_done_f
 	TRY(new_call(s, "starting container", id, fn, arg, &op));
 	op->watched = true;
 	r.container_id = pb_text(id);
+	sandbox_asked(s, "StartContainer", id);
 	return sandbox_op_call(op, "StartContainer", &r.base);
 }
 
@@ -46,6 +49,7 @@ RESULT sandbox_exec(struct sandbox *s, const char *id, const char *exec_id, stru
 	r.container_id = pb_text(id);
 	r.exec_id = pb_text(exec_id);
 	r.process = p;
+	sandbox_asked_json(s, "ExecProcess", id, "process", process);
 	return sandbox_op_call(op, "ExecProcess", &r.base);
 }
 
@@ -61,6 +65,8 @@ RESULT sandbox_signal(struct sandbox *s, const char *id, const char *exec_id, in
 	/* The first process by no name: the agent takes SIGKILL for all of the container then. */
 	r.exec_id = pb_text(all ? "" : exec_id);
 	r.signal = (uint32_t)signo;
+	if (signo != SIGKILL) /* which is always allowed */
+		sandbox_asked_number(s, "SignalProcess", id, "signal", r.signal);
 	return sandbox_op_call(op, "SignalProcess", &r.base);
 }
 
@@ -89,6 +95,7 @@ RESULT sandbox_pause(struct sandbox *s, const char *id, bool pause, sandbox_done
 	op->watched = true;
 	p.container_id = pb_text(id);
 	r.container_id = pb_text(id);
+	sandbox_asked(s, pause ? "PauseContainer" : "ResumeContainer", id);
 	return pause ? sandbox_op_call(op, "PauseContainer", &p.base)
 		     : sandbox_op_call(op, "ResumeContainer", &r.base);
 }
@@ -135,5 +142,6 @@ RESULT sandbox_stats(struct sandbox *s, const char *id, sandbox_stats_fn *fn, vo
 	op->stats = fn;
 	op->watched = true;
 	r.container_id = pb_text(id);
+	sandbox_asked(s, "StatsContainer", id);
 	return sandbox_op_call(op, "StatsContainer", &r.base);
 }

@@ -132,14 +132,16 @@ static RESULT share_rootfs(struct create *k, const struct sandbox_container *c)
 
 /* ---- preparation, on this host ---- */
 
-static RESULT read_spec(const char *bundle, Oci__Spec **ret_spec)
+static RESULT read_spec(const struct create *k, const char *bundle, Oci__Spec **ret_spec)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(OCI_SPEC_MAX);
 	AUTO(auto_free) char *path = NULL;
 
 	TRY(path_join(bundle, "config.json", &path));
 	TRY(file_read(path, &text));
-	return oci_json_spec(buf_bytes(&text), ret_spec);
+	TRY(oci_json_spec(buf_bytes(&text), ret_spec));
+	sandbox_asked_json(k->s, "CreateContainer", k->box->id, "spec", buf_bytes(&text));
+	return OK;
 }
 
 static RESULT prepare(struct create *k, const struct sandbox_container *c)
@@ -150,7 +152,7 @@ static RESULT prepare(struct create *k, const struct sandbox_container *c)
 
 	TRY(message_set(&r->container_id, c->id));
 	TRY(message_set(&r->exec_id, c->id));
-	TRY(read_spec(c->bundle, &r->oci));
+	TRY(read_spec(k, c->bundle, &r->oci));
 	k->role = oci_role(r->oci, &sandbox_id);
 	TRY(sandbox_host_limit(
 		k->s, &k->box->cpus, r->oci->linux_ ? r->oci->linux_->resources : NULL));
@@ -344,6 +346,7 @@ static RESULT ask_removal(struct sandbox_op *op)
 	};
 
 	r.container_id = op->id;
+	sandbox_asked(op->s, "RemoveContainer", op->id);
 	return agent_call_start(op->s->agent, &c, on_gone, op);
 }
 

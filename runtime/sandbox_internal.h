@@ -91,6 +91,7 @@ struct sandbox {
 	bool starting, running, stopping, aborted, died;
 	bool left; /* the agent closed its connection */
 	uint64_t oom_pause_ms;
+	unsigned asked; /* see sandbox_requests.c */
 };
 
 /* ---- sandbox_start.c ---- */
@@ -107,6 +108,13 @@ RESULT sandbox_set_up(struct sandbox *s);
 /* The pod's interfaces, or a namespace for those that come later. */
 RESULT sandbox_network_begin(struct sandbox *s);
 size_t sandbox_hot_nics(const struct sandbox *s);
+/* ---- sandbox_requests.c ---- */
+/* "StartContainer" of a container; the others with one more member. */
+void sandbox_asked(struct sandbox *s, const char *kind, const char *container);
+void sandbox_asked_json(struct sandbox *s, const char *kind, const char *container,
+	const char *name, struct bytes json);
+void sandbox_asked_number(struct sandbox *s, const char *kind, const char *container,
+	const char *name, uint64_t number);
 
 /* ---- sandbox_timeline.c ---- */
 void sandbox_timeline_begin(struct sandbox *s);

@@ -75,6 +75,8 @@ static RESULT tell_exit(struct sandbox_op *op, struct bytes payload, bool *ret_l
 
 	TRY(PB_UNPACK(agent__wait_process_response, payload, &r));
 	op->status = r->status;
+	if (op->first)
+		sandbox_asked_number(op->s, "Exit", op->id, "status", (uint64_t)r->status & 0xff);
 	*ret_later = sandbox_termination_ask(op);
 	if (!*ret_later) {
 		op->told = true;

@@ -45,6 +45,7 @@ static RESULT running(struct task *p)
 
 	if (p->exit_told || s->pod != POD_RUNNING)
 		return err_new(ERR_STATE, "the pod ended meanwhile");
+	sandbox_streams(s->sandbox, p->id, p->in && p->in[0]);
 	TRY(streams_start(p->io, sandbox_agent(s->sandbox), p->id, p->exec_id, on_output_ended, p));
 	return p->exec_id[0] ? exit_watch(p) : OK;
 }

@@ -13,6 +13,7 @@ struct policy_test_options {
 	policy_image_fn *image; /* NULL: what the manifest leaves to the image is taken as asked */
 	void *image_arg;
 	int rootfs_fd; /* of the image, for names of users; an empty directory otherwise */
+	bool live;     /* sources of mounts are looked at: the pod runs on this host */
 };
 /* The manifest and the options outlive it. */
 RESULT policy_tester_new(const struct manifest *m, const struct policy_test_options *options,
@@ -21,9 +22,11 @@ void policy_tester_freep(struct policy_tester **t);
 
 /*
  * One request: {"kind": "CreateContainerRequest", "request": {...}} with the agent API's members
- * (the form of Kata's policy tests), or an OCI config.json as a container engine writes it. The
- * kind "Exit" {"container_id", "status"} tells that a container's first process has ended. OK:
- * allowed. ERR_DENIED: err_denial() says why. ERR_FORMAT, ERR_UNSUPPORTED: no request.
+ * (the form of Kata's policy tests), or an OCI config.json as a container engine writes it, alone
+ * or as {"kind": "CreateContainer", "request": {"container_id", "spec": {...}}}. The kind "Exit"
+ * {"container_id", "status"} tells that a container's first process has ended. OK: allowed.
+ * ERR_DENIED: err_denial() says why. ERR_NOT_FOUND: of a container that was not allowed.
+ * ERR_FORMAT, ERR_UNSUPPORTED: no request.
  */
 RESULT policy_tester_ask(struct policy_tester *t, const struct json *request);
 /* "CreateContainer", and the container it is about ("" when unknown), of any such request. */

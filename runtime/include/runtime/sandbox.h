@@ -96,4 +96,5 @@ RESULT sandbox_wait(
 /* `stats` is valid during the call; NULL on failure. */
 typedef void sandbox_stats_fn(void *arg, struct err e, const Agent__StatsContainerResponse *stats);
 RESULT sandbox_stats(struct sandbox *s, const char *id, sandbox_stats_fn *fn, void *arg);
-/* Standard streams: agent_stdio_new() on sandbox_agent(). */
+/* Standard streams: agent_stdio_new() on sandbox_agent(), once this has told of them. */
+void sandbox_streams(struct sandbox *s, const char *id, bool input);

@@ -161,7 +161,7 @@ static void test_malformed(void **state)
 		{ "{\"kind\":\"Exit\",\"request\":{}}", ERR_FORMAT },
 		{ "{\"kind\":\"SetPolicyRequest\",\"request\":{}}", ERR_UNSUPPORTED },
 		{ "{\"ociVersion\":\"1\",\"process\":{},\"root\":{}}", ERR_FORMAT },
-		{ ON("StartContainer", "app"), ERR_FORMAT },
+		{ ON("StartContainer", "app"), ERR_NOT_FOUND },
 	};
 	AUTO(manifest_done) struct manifest m = { 0 };
 	AUTO(policy_tester_freep) struct policy_tester *t = tester_of(&m, -1);
