@@ -2,6 +2,7 @@
 
 #include "policy_import.h"
 #include "policy_pretty.h"
+#include "policy_regex.h"
 #include "runtime/policy_make.h"
 
 #include <policy/manifest.h>
@@ -55,6 +56,30 @@ RESULT policy_data_find(struct bytes rego, struct bytes *ret_json)
 
 /* ---- names that stand for values of the cluster ---- */
 
+/* The pod's own name and namespace, where the policy has them: a text, or an expression where the
+ * name is generated. */
+static RESULT set_from_annotation(struct import *im, const char *name)
+{
+	const struct json *first = json_at(json_get(im->data, "containers"), 0);
+	AUTO(auto_free) char *key = NULL;
+	AUTO(auto_free) char *regex = NULL;
+	AUTO(auto_free) char *rule = NULL;
+	const char *text;
+
+	TRY(str_format(&key, "io.kubernetes.cri.%s", name));
+	text = json_string(json_get(json_pointer(first, "/OCI/Annotations"), key));
+	if (!text || !text[0] || strstr(text, "$("))
+		return OK;
+	if (text[0] != '^') {
+		TRY(policy_rule_of(text, &rule));
+		return policy_vars_set(&im->values, name, rule);
+	}
+	if (failed(policy_regex(text, &im->patterns, &regex)))
+		return OK; /* any name, as set before */
+	TRY(str_format(&rule, "~%s", regex));
+	return policy_vars_set(&im->values, name, rule);
+}
+
 static RESULT set_vars(struct import *im)
 {
 	static const char *const fixed[][2] = {
@@ -76,7 +101,8 @@ static RESULT set_vars(struct import *im)
 		if (json_string(json_at(common, i)))
 			TRY(policy_vars_set(&im->patterns, json_name_at(common, i),
 				json_string(json_at(common, i))));
-	return OK;
+	TRY(set_from_annotation(im, "sandbox-name"));
+	return set_from_annotation(im, "sandbox-namespace");
 }
 
 RESULT import_note(struct import *im, const char *fmt, ...)
@@ -132,6 +158,7 @@ static RESULT note_requests(struct import *im)
 			json_string(json_at(exec, i)) ? json_string(json_at(exec, i)) : "?"));
 	if (is_on(im, "UpdateEphemeralMountsRequest"))
 		TRY(import_note(im, "UpdateEphemeralMountsRequest: not carried over"));
+	TRY(import_unknown_data(im));
 	return import_note(im,
 		"start order: Kata's policies know none; add `completed` and `after` "
 		"where init containers or sidecars come first");
@@ -141,10 +168,11 @@ static RESULT note_requests(struct import *im)
 
 static bool is_sandbox(const struct json *container)
 {
-	const char *type = json_string(
-		json_pointer(container, "/OCI/Annotations/io.kubernetes.cri.container-type"));
+	const struct json *all = json_pointer(container, "/OCI/Annotations");
+	const char *cri = json_string(json_get(all, "io.kubernetes.cri.container-type"));
+	const char *kata = json_string(json_get(all, "io.katacontainers.pkg.oci.container_type"));
 
-	return type && str_equal(type, "sandbox");
+	return (cri && str_equal(cri, "sandbox")) || (kata && str_equal(kata, "pod_sandbox"));
 }
 
 static RESULT put_sysctls(const struct import *im, struct json_writer *w)

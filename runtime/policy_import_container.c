@@ -17,6 +17,21 @@ static const char *annotation(const struct json *container, const char *name)
 
 /* ---- process ---- */
 
+/* The rule of a text with Kata's names in it; those that are not known stay as they are. */
+static RESULT expand(struct import *im, const char *what, const char *text, char **ret_rule)
+{
+	for (const char *p = strstr(text, "$("); p; p = strstr(p + 2, "$(")) {
+		AUTO(auto_free) char *name = NULL;
+
+		TRY(bytes_to_str(bytes_of(p + 2, strcspn(p + 2, ")")), &name));
+		if (!json_map_get(&im->values, name))
+			TRY(import_note(im,
+				"%s: $(%.80s) is taken literally: no such name of Kata's is known",
+				what, name));
+	}
+	return policy_expand(text, &im->values, NULL, ret_rule);
+}
+
 static RESULT put_argv(struct import *im, const struct json *args, struct json_writer *w)
 {
 	if (json_count(args) == 0)
@@ -29,7 +44,7 @@ static RESULT put_argv(struct import *im, const struct json *args, struct json_w
 
 		if (!text)
 			return err_new(ERR_FORMAT, "Args[%zu]: no text", i);
-		TRY(policy_expand(text, &im->values, NULL, &rule));
+		TRY(expand(im, "Args", text, &rule));
 		jw_str(w, rule);
 	}
 	jw_array_end(w);
@@ -46,10 +61,14 @@ static RESULT put_env(struct import *im, const struct json *env, struct json_wri
 		AUTO(auto_free) char *name = NULL;
 		AUTO(auto_free) char *rule = NULL;
 
-		if (!equals || equals == text)
-			return err_new(ERR_FORMAT, "Env[%zu]: no NAME=VALUE", i);
+		if (!text)
+			return err_new(ERR_FORMAT, "Env[%zu]: no text", i);
+		if (!equals || equals == text) {
+			TRY(import_note(im, "Env %s: not carried over: no NAME=VALUE", text));
+			continue;
+		}
 		TRY(bytes_to_str(bytes_of(text, (size_t)(equals - text)), &name));
-		TRY(policy_expand(equals + 1, &im->values, NULL, &rule));
+		TRY(expand(im, name, equals + 1, &rule));
 		TRY(policy_vars_set(&vars, name, rule));
 	}
 	jw_key(w, "env");
@@ -167,8 +186,11 @@ static RESULT put_capabilities(
 
 static RESULT put_command(struct import *im, const struct json *argv, struct json_writer *w)
 {
+	/* Older ones are words joined by blanks: where one ended cannot be told. */
 	if (json_type(argv) != JSON_ARRAY || json_count(argv) == 0)
-		return import_note(im, "a command that is no list of words is not carried over");
+		return import_note(im,
+			"command %s: not carried over: not a list of words; list it under `exec`",
+			json_string(argv) ? json_string(argv) : "?");
 	jw_array(w);
 	for (size_t i = 0; i < json_count(argv); i++) {
 		AUTO(auto_free) char *rule = NULL;
@@ -185,8 +207,10 @@ static RESULT put_command(struct import *im, const struct json *argv, struct jso
 
 static RESULT put_exec(struct import *im, const struct json *container, struct json_writer *w)
 {
+	const struct json *defaults =
+		json_pointer(im->data, "/request_defaults/ExecProcessRequest");
 	const struct json *lists[] = { json_get(container, "exec_commands"),
-		json_pointer(im->data, "/request_defaults/ExecProcessRequest/allowed_commands") };
+		json_get(defaults, "allowed_commands"), json_get(defaults, "commands") };
 
 	jw_key(w, "exec");
 	jw_array(w);
@@ -216,19 +240,40 @@ static RESULT find_image(const struct json *container, const char *name, const c
 	return OK;
 }
 
-static RESULT put_image(
-	struct import *im, const char *image, const char *name, struct json_writer *w)
+/* Hashes of layers, of older versions: they say nothing of a manifest's digest. */
+static size_t count_layers(const struct json *container)
 {
+	const struct json *storages = json_get(container, "storages");
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_count(storages); i++) {
+		const char *fstype = text_at(json_at(storages, i), "/fstype");
+
+		n += fstype && str_equal(fstype, "tar");
+	}
+	return n;
+}
+
+static RESULT put_image(struct import *im, const struct json *container, const char *image,
+	const char *name, struct json_writer *w)
+{
+	const size_t layers = count_layers(container);
+
 	AUTO(auto_free) char *rule = NULL;
 
 	TRY(policy_rule_of(image, &rule));
 	jw_kstr(w, "image", rule);
+	if (layers > 0)
+		TRY(import_note(im,
+			"container %s: dm-verity hashes of %zu layers: not carried over: a "
+			"manifest holds an "
+			"image by its digest",
+			name, layers));
 	if (strchr(image, '@'))
 		return OK;
 	return import_note(im,
-		"container %s: image %s has no digest, and Kata's policies check no image: pin it "
-		"with `sealpod policy make`",
-		name, image);
+		"container %s: image %s has no digest: pin it with `sealpod policy make`", name,
+		image);
 }
 
 static RESULT put_process(struct import *im, const struct json *process, struct json_writer *w)
@@ -261,10 +306,15 @@ static RESULT put_members(
 
 	jw_kstr(w, "name", name);
 	TRY(find_image(container, name, &image));
-	TRY(put_image(im, image, name, w));
+	TRY(put_image(im, container, image, name, w));
 	TRY(put_process(im, json_pointer(container, "/OCI/Process"), w));
 	if (json_bool(json_pointer(container, "/OCI/Root/Readonly"), &read_only) && read_only)
 		jw_kbool(w, "readonly_rootfs", true);
+	if (import_is_privileged(container)) {
+		jw_kbool(w, "privileged", true);
+		TRY(import_note(im, "container %s: privileged: it may change its guest", name));
+	}
+	TRY(import_unknown(im, container, name));
 	TRY(import_mounts(im, container, w));
 	return put_exec(im, container, w);
 }

@@ -31,17 +31,30 @@ static bool is_standard(const char *at)
 	return false;
 }
 
-/* "^/run/kata-containers/sandbox/ephemeral/cache$": the volume's name is the last step. */
-static RESULT last_step(const char *source, char **ret_name)
-{
-	const char *slash = strrchr(source, '/');
-	size_t n = slash ? strlen(slash + 1) : 0;
+/* Where Kata has emptyDirs: on the host's disk, in the guest's root, in memory. */
+static const struct {
+	const char *part, *kind;
+} places[] = {
+	{ "/sandbox/ephemeral/", "memory" },
+	{ "$(sandbox-id)/rootfs/local/", "encrypted" },
+	{ "$(sandbox-id)/local/", "encrypted" },
+};
 
-	if (n > 0 && slash[n] == '$')
-		n--;
-	if (n == 0 || strpbrk(slash + 1, "()[]*+?\\"))
-		return OK;
-	return bytes_to_str(bytes_of(slash + 1, n), ret_name);
+/* "^/run/kata-containers/sandbox/ephemeral/cache$": what follows the place is the volume's name,
+ * and after another '/' the directory in it (subPath). */
+static RESULT name_of(const char *source, char **ret_name, bool *ret_sub)
+{
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		const char *at = strstr(source, places[i].part);
+		const char *name = at ? at + strlen(places[i].part) : NULL;
+		size_t n = name ? strcspn(name, "/$") : 0;
+
+		if (n == 0 || strcspn(name, "()[]*+?\\") < n)
+			continue;
+		*ret_sub = name[n] == '/';
+		return bytes_to_str(bytes_of(name, n), ret_name);
+	}
+	return OK;
 }
 
 static bool is_disk(const struct json *container, const char *source)
@@ -72,12 +85,12 @@ static const char *kind_of(const struct json *container, const char *source)
 {
 	if (str_starts(source, "$(sfprefix)") || str_starts(source, "^$(cpath)/$(bundle-id)"))
 		return "files";
-	if (strstr(source, "/sandbox/ephemeral/"))
-		return "memory";
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (strstr(source, places[i].part))
+			return places[i].kind;
 	if (is_disk(container, source))
 		return "disk";
-	if (strstr(source, "/rootfs/local/") || strstr(source, "$(spath)") ||
-		strstr(source, "/sandbox/storage") || !*source)
+	if (strstr(source, "$(spath)") || strstr(source, "/sandbox/storage") || !*source)
 		return "encrypted";
 	return str_starts(source, "^$(cpath)") ? "files" : NULL;
 }
@@ -88,15 +101,24 @@ static RESULT put_volume(struct import *im, const struct json *container, const 
 	const char *at = text_of(mount, "destination"), *source = text_of(mount, "source");
 	const char *kind = kind_of(container, source ? source : "");
 	AUTO(auto_free) char *name = NULL;
+	bool sub = false;
 
 	if (!kind)
-		return import_note(im, "mount at %s of %s: not carried over", at, source);
-	if (!str_equal(kind, "files"))
-		TRY(last_step(source ? source : "", &name));
+		return import_note(im,
+			"mount at %s of %s: not carried over: no guest without shared files has it",
+			at, source);
+	TRY(name_of(source ? source : "", &name, &sub));
+	if (sub) {
+		TRY(import_note(im,
+			"mount at %s: subPath of volume %s: files that the host copies, as the "
+			"runtime has them",
+			at, name));
+		kind = "files";
+	}
 	jw_object(w);
 	jw_kstr(w, "at", at);
 	jw_kstr(w, "kind", kind);
-	if (name)
+	if (name && !sub)
 		jw_kstr(w, "name", name);
 	if (has_option(mount, "ro"))
 		jw_kbool(w, "read_only", true);
@@ -128,7 +150,21 @@ static RESULT put_mounts(const struct json *mounts, struct json_writer *w)
 	return OK;
 }
 
-static RESULT put_devices(const struct json *container, struct json_writer *w)
+/* sysfs is writable for these alone. */
+bool import_is_privileged(const struct json *container)
+{
+	const struct json *mounts = json_pointer(container, "/OCI/Mounts");
+
+	for (size_t i = 0; i < json_count(mounts); i++) {
+		const char *at = text_of(json_at(mounts, i), "destination");
+
+		if (at && str_equal(at, "/sys") && has_option(json_at(mounts, i), "rw"))
+			return true;
+	}
+	return false;
+}
+
+static RESULT put_devices(struct import *im, const struct json *container, struct json_writer *w)
 {
 	const struct json *devices = json_pointer(container, "/OCI/Linux/Devices");
 	const struct json *own = json_get(container, "devices");
@@ -138,9 +174,15 @@ static RESULT put_devices(const struct json *container, struct json_writer *w)
 	for (size_t i = 0; i < json_count(devices); i++)
 		if (text_of(json_at(devices, i), "Path"))
 			jw_str(w, text_of(json_at(devices, i), "Path"));
-	for (size_t i = 0; i < json_count(own); i++)
-		if (text_of(json_at(own, i), "container_path"))
-			jw_str(w, text_of(json_at(own, i), "container_path"));
+	for (size_t i = 0; i < json_count(own); i++) {
+		const char *path = text_of(json_at(own, i), "container_path"),
+			   *type = text_of(json_at(own, i), "type");
+
+		if (type && str_starts(type, "vfio"))
+			TRY(import_note(im, "device %s: not carried over: pass-through", type));
+		else if (path && path[0])
+			jw_str(w, path);
+	}
 	jw_array_end(w);
 	return OK;
 }
@@ -159,5 +201,5 @@ RESULT import_mounts(struct import *im, const struct json *container, struct jso
 			TRY(put_volume(im, container, m, w));
 	}
 	jw_array_end(w);
-	return put_devices(container, w);
+	return put_devices(im, container, w);
 }

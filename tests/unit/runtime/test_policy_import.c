@@ -84,6 +84,74 @@ static void test_sample(void **state)
 	assert_int_equal(d.notes.n, 3);
 }
 
+/* One container with more members; what it becomes, and which note says what it does not. */
+#define POD(annotations, process, mounts, container, data)                                         \
+	"policy_data := {\"containers\": [{\"OCI\": {\"Annotations\": {"                           \
+	"\"io.kubernetes.cri.image-name\": \"i@sha256:aa\"" annotations "}, \"Process\": {"        \
+	"\"User\": {\"UID\": 1, \"GID\": 2}" process "}, \"Mounts\": [" mounts "]}" container      \
+	"}]" data "}"
+#define MOUNT(at, source)                                                                          \
+	"{\"destination\": \"" at "\", \"source\": \"" source                                      \
+	"\", \"type_\": \"local\", \"options\": [\"rbind\", \"rw\"]}"
+
+static void test_members(void **state)
+{
+	static const struct {
+		const char *text, *part, *note; /* NULL: any */
+	} rows[] = {
+		{ POD(",\"io.kubernetes.cri.sandbox-name\": \"web-0\"",
+			  ",\"Args\": [\"a\", \"--of=$(sandbox-name)\"]", "", "", ""),
+			"\"--of=web-0\"", NULL },
+		{ POD(",\"io.kubernetes.cri.sandbox-name\": \"^web-[a-z0-9]{5}$\"",
+			  ",\"Args\": [\"$(sandbox-name)\"]", "", "", ""),
+			"~web-[a-z0-9]{5}", NULL },
+		{ POD("", ",\"Env\": [\"A=$(odd)\", \"B\"]", "", "", ""), "\"A\": \"$(odd)\"",
+			"Env B: not carried over" },
+		{ POD("", ",\"Env\": [\"A=$(odd)\"]", "", "", ""), NULL, "A: $(odd)" },
+		{ POD("", "", MOUNT("/e", "^$(cpath)/$(sandbox-id)/local/scratch$"), "", ""),
+			"\"kind\": \"encrypted\", \"name\": \"scratch\"", NULL },
+		{ POD("", "", MOUNT("/e", "^$(cpath)/$(sandbox-id)/rootfs/local/v/sub$"), "", ""),
+			"{\"at\": \"/e\", \"kind\": \"files\"}", "subPath of volume v" },
+		{ POD("", "", MOUNT("/c", "^$(cpath)/watchable/$(bundle-id)-[a-z0-9]{16}-c$"), "",
+			  ""),
+			"{\"at\": \"/c\", \"kind\": \"files\"}", NULL },
+		{ POD("", "", MOUNT("/dev/ttyS0", "/dev/ttyS0"), "", ""), NULL,
+			"mount at /dev/ttyS0 of /dev/ttyS0: not carried over" },
+		{ POD("", "", MOUNT("/sys", "sysfs"), "", ""), "\"privileged\": true",
+			"privileged" },
+		{ POD("", "", "", ",\"storages\": [{\"fstype\": \"tar\"}, {\"fstype\": \"tar\"}]",
+			  ""),
+			NULL, "dm-verity hashes of 2 layers" },
+		{ POD("", "", "", ",\"exec_commands\": [\"echo hi\"]", ""), "\"exec\": []",
+			"command echo hi: not carried over" },
+		{ POD("", "", "",
+			  ",\"devices\": [{\"container_path\": \"/dev/vfio/0\", \"type\": "
+			  "\"vfio-pci-gk\"}]",
+			  ""),
+			"\"devices\": []", "device vfio-pci-gk" },
+		{ POD("", ",\"Rlimits\": [{\"a\": 1}], \"ApparmorProfile\": \"\"", "", "", ""),
+			NULL, "/OCI/Process/Rlimits: not carried over" },
+		{ POD("", "", "", "", ",\"request_defaults\": {\"SetPolicyRequest\": true}"), NULL,
+			"policy_data/request_defaults/SetPolicyRequest: not carried over" },
+		{ POD("", "", "", "", ",\"sandbox\": {\"storages\": [{\"mount_point\": \"/x\"}]}"),
+			NULL, "sandbox/storages: /x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO(imported_done) struct imported d;
+		bool noted = !rows[i].note;
+
+		print_message("  row %zu\n", i);
+		assert_ok(import(bytes_str(rows[i].text), &d));
+		if (rows[i].part && !strstr(buf_cstr(&d.json), rows[i].part))
+			fail_msg("no %s in %s", rows[i].part, buf_cstr(&d.json));
+		for (size_t k = 0; k < d.notes.n && !noted; k++)
+			noted = strstr(d.notes.v[k], rows[i].note) != NULL;
+		assert_true(noted);
+	}
+}
+
 static void test_regex(void **state)
 {
 	(void)state;
@@ -181,6 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_regex),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_survives),
