@@ -111,7 +111,7 @@ struct effects {
 	RESULT (*neighbours_add)(const Agent__ARPNeighbors *neighbours);
 	RESULT (*clock_set)(int64_t sec, int64_t usec);
 	RESULT (*random_add)(struct bytes data);
-	RESULT (*cpus_online)(uint32_t n);
+	RESULT (*cpus_online)(uint32_t n, uint32_t *ret_done);
 	RESULT (*memory_online)(void);
 	/* The pod's shared PID namespace, made when it is first needed: a->pid_ns. */
 	RESULT (*pid_namespace)(struct agent *a);
@@ -134,8 +134,9 @@ struct settings {
 	bool init;		    /* PID 1 of a guest */
 };
 
-struct hub; /* hub.h */
-struct oom; /* oom.h */
+struct hub;	 /* hub.h */
+struct onlining; /* online.c */
+struct oom;	 /* oom.h */
 
 struct agent {
 	struct loop *loop;
@@ -145,6 +146,7 @@ struct agent {
 	const struct effects *effects;
 	struct hub *hub;
 	struct oom *oom;
+	struct onlining *onlining; /* NULL: no OnlineCPUMem waits */
 	/* No TEE, no manifest, and asked for at the start: containers as the host wants them. */
 	bool open_world;
 	bool has_manifest;

@@ -3,8 +3,6 @@
 #include "requests.h"
 #include "storage.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <health.pb-c.h>
 
@@ -15,8 +13,7 @@
 
 enum {
 	CLOCK_EARLIEST = 1700000000, /* no pod ran before */
-	RANDOM_MAX = 4096,
-	CPUS_MAX = 1024
+	RANDOM_MAX = 4096
 };
 
 void guest_health(struct agent *a, struct ttrpc_call *call, struct bytes payload)
@@ -59,14 +56,14 @@ static char *text_of(const char *s)
 	return (char *)(uintptr_t)s;
 }
 
-void guest_details(struct agent *a, struct ttrpc_call *call, struct bytes payload)
+static void put_details(
+	const struct agent *a, struct ttrpc_call *call, const Agent__GuestDetailsRequest *q)
 {
 	Agent__GuestDetailsResponse msg = AGENT__GUEST_DETAILS_RESPONSE__INIT;
 	Agent__AgentDetails details = AGENT__AGENT_DETAILS__INIT;
 	char *devices[] = { text_of("blk"), text_of("blk-ccw"), text_of("mmioblk"),
 		text_of("nvdimm"), text_of("scsi") };
 
-	(void)payload;
 	details.device_handlers = devices;
 	details.n_device_handlers = ARRAY_LEN(devices);
 	details.version = (char *)(uintptr_t)AGENT_VERSION;
@@ -76,9 +73,22 @@ void guest_details(struct agent *a, struct ttrpc_call *call, struct bytes payloa
 		details.n_storage_handlers++;
 	details.supports_seccomp = true;
 	msg.agent_details = &details;
-	msg.mem_block_size_bytes = memory_block_size();
-	msg.support_mem_hotplug_probe = file_exists("/sys/devices/system/memory/probe");
+	if (q->mem_block_size)
+		msg.mem_block_size_bytes = memory_block_size();
+	msg.support_mem_hotplug_probe =
+		q->mem_hotplug_probe && file_exists("/sys/devices/system/memory/probe");
 	reply(call, &msg.base);
+}
+
+void guest_details(struct agent *a, struct ttrpc_call *call, struct bytes payload)
+{
+	AUTO(pb_free_any) Agent__GuestDetailsRequest *q = NULL;
+	struct err e = PB_UNPACK(agent__guest_details_request, payload, &q);
+
+	if (failed(e))
+		reply_failure(call, e);
+	else
+		put_details(a, call, q);
 }
 
 /* Certificates are judged by this clock, so the host may set it once, before anything runs. */
@@ -115,21 +125,6 @@ void guest_reseed(struct agent *a, struct ttrpc_call *call, struct bytes payload
 	reply_result(call, reseed(a, payload));
 }
 
-static RESULT online(struct agent *a, struct bytes payload)
-{
-	AUTO(pb_free_any) Agent__OnlineCPUMemRequest *q = NULL;
-
-	TRY(PB_UNPACK(agent__online_cpumem_request, payload, &q));
-	TRY(a->effects->cpus_online(q->nb_cpus));
-	/* Memory is never added to a guest that has a manifest. */
-	return q->cpu_only || !a->open_world ? OK : a->effects->memory_online();
-}
-
-void guest_online(struct agent *a, struct ttrpc_call *call, struct bytes payload)
-{
-	reply_result(call, online(a, payload));
-}
-
 RESULT effect_clock(int64_t sec, int64_t usec)
 {
 	const struct timeval now = { .tv_sec = sec, .tv_usec = usec };
@@ -149,42 +144,5 @@ RESULT effect_random(struct bytes data)
 	TRY(fd_write_all(fd, data));
 	if (ioctl(fd, RNDRESEEDCRNG) != 0)
 		return err_new(ERR_SYS, "reseeding");
-	return OK;
-}
-
-/* Every block that is there and not in use. */
-RESULT effect_memory_online(void)
-{
-	AUTO(auto_closedir) DIR *d = opendir("/sys/devices/system/memory");
-	const struct dirent *e;
-
-	/* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while (d && (e = readdir(d)) != NULL) {
-		AUTO(buf_done) struct buf state = BUF_INIT(16);
-		char path[320];
-
-		(void)snprintf(
-			path, sizeof(path), "/sys/devices/system/memory/%s/online", e->d_name);
-		if (!str_starts(e->d_name, "memory") || failed(file_read(path, &state)) ||
-			state.n == 0 || state.p[0] == '1')
-			continue;
-		TRY(file_write(path, bytes_str("1")));
-	}
-	return OK;
-}
-
-/* The first `n` processors that are offline. */
-RESULT effect_cpus(uint32_t n)
-{
-	for (unsigned cpu = 1; cpu < CPUS_MAX && n > 0; cpu++) {
-		AUTO(buf_done) struct buf state = BUF_INIT(16);
-		char path[64];
-
-		(void)snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
-		if (failed(file_read(path, &state)) || state.n == 0 || state.p[0] == '1')
-			continue;
-		TRY(file_write(path, bytes_str("1")));
-		n--;
-	}
 	return OK;
 }

@@ -29,7 +29,12 @@ void reply_failure(struct ttrpc_call *call, struct err e)
 {
 	name_denial(e);
 	log_failure(LOG_MODULE, "failure", e);
-	ttrpc_fail(call, e);
+	/* Kata's runtimes read "unavailable" as: the agent is. What its programs could not do is
+	 * the agent's own failure to them. */
+	if (e.code == ERR_PEER && !err_denial())
+		ttrpc_fail_as(call, TTRPC_INTERNAL, err_text());
+	else
+		ttrpc_fail(call, e);
 }
 
 void reply(struct ttrpc_call *call, const ProtobufCMessage *msg)

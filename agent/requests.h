@@ -97,10 +97,13 @@ void guest_version(struct agent *a, struct ttrpc_call *call, struct bytes payloa
 void guest_details(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 void guest_set_clock(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 void guest_reseed(struct agent *a, struct ttrpc_call *call, struct bytes payload);
-void guest_online(struct agent *a, struct ttrpc_call *call, struct bytes payload);
 RESULT effect_clock(int64_t sec, int64_t usec);
 RESULT effect_random(struct bytes data);
-RESULT effect_cpus(uint32_t n);
+
+/* online.c */
+void guest_online(struct agent *a, struct ttrpc_call *call, struct bytes payload);
+void online_give_up(struct agent *a);
+RESULT effect_cpus(uint32_t n, uint32_t *ret_done);
 RESULT effect_memory_online(void);
 
 /* crun.c */

@@ -72,6 +72,7 @@ void agent_done(struct agent *a)
 {
 	hub_freep(&a->hub);
 	storage_forget(a);
+	online_give_up(a);
 	while (a->containers)
 		end_container(a->containers);
 	storage_sandbox_remove(a);

@@ -41,18 +41,14 @@ static RESULT wait_readable(struct stream_out *s)
 
 static void pump(struct stream_out *s)
 {
-	AUTO(buf_done) struct buf data = BUF_INIT(AGENT_READ_MAX);
-	uint8_t *to = buf_grow(&data, s->want);
-	ssize_t n;
+	/* One thread, one answer at a time. New memory for each would be mapped, cleared and
+	 * unmapped again. */
+	static uint8_t data[AGENT_READ_MAX];
+	ssize_t n = read(s->fd, data, s->want);
 	struct err e;
 
-	if (!to) {
-		ttrpc_fail(TAKE(s->waiting), err_new(ERR_NOMEM, "output"));
-		return;
-	}
-	n = read(s->fd, to, s->want);
 	if (n > 0) {
-		answer_data(s, bytes_of(to, (size_t)n));
+		answer_data(s, bytes_of(data, (size_t)n));
 		return;
 	}
 	/* A terminal whose other side is closed reads as EIO. */

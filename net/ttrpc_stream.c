@@ -201,7 +201,7 @@ static void flush(struct ttrpc_stream *s)
 }
 
 /* What the peer takes at once is not copied. Bytes of `head` and `payload` that it took; whatever
- * is wrong shows again when the rest is flushed. */
+ * is wrong shows again when the rest is flushed. A port takes 32 KiB a call. */
 static size_t write_now(const struct ttrpc_stream *s, struct bytes head, struct bytes payload)
 {
 	struct iovec v[] = {
@@ -209,12 +209,19 @@ static size_t write_now(const struct ttrpc_stream *s, struct bytes head, struct 
 		{ .iov_base = (void *)(uintptr_t)payload.p, .iov_len = payload.n },
 	};
 	const struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
+	size_t sent = 0;
 	ssize_t n;
 
 	if (payload.n < DIRECT_MIN)
 		return 0;
 	n = s->c.virtio_port ? writev(s->fd, v, 2) : sendmsg(s->fd, &m, MSG_NOSIGNAL);
-	return n > 0 ? (size_t)n : 0;
+	while (n > 0) {
+		sent += (size_t)n;
+		if (!s->c.virtio_port || sent < head.n || sent == head.n + payload.n)
+			break;
+		n = write(s->fd, payload.p + (sent - head.n), payload.n - (sent - head.n));
+	}
+	return sent;
 }
 
 /* What is left of two parts after `sent` bytes. */

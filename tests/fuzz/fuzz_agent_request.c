@@ -150,9 +150,9 @@ static RESULT no_random(struct bytes data)
 	return OK;
 }
 
-static RESULT no_cpus(uint32_t n)
+static RESULT no_cpus(uint32_t n, uint32_t *ret_done)
 {
-	(void)n;
+	*ret_done = n / 2;
 	return OK;
 }
 
