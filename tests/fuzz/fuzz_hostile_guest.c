@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <health.pb-c.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <base/clock.h>
@@ -43,11 +44,12 @@ size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
 enum {
 	RECORDS_MAX = 96,
-	ROUNDS = 3,
+	ROUNDS = 8,
 	NAMED = 0x80, /* ids are filled in, else the bytes are the request */
 	GUEST = 0x40, /* something happens in the guest */
 	CHANNELS = 4, /* agent, log, console, QMP */
 	AGENT = 0,
+	QMP = 3,
 	HELD_MAX = 64,
 	TIMERS_MAX = 64,
 	CHUNK = 64 * 1024,
@@ -74,7 +76,7 @@ static struct {
 	struct timer timers[TIMERS_MAX];
 	size_t n_timers;
 	int fds[CHANNELS], pidfd, qemu;
-	struct loop_source *asked;
+	struct loop_source *asked, *commanded;
 	struct buf in;
 	uint32_t held[HELD_MAX];
 	size_t n_held;
@@ -85,7 +87,9 @@ static struct {
 	size_t memory;
 } g;
 
-static char dir[] = "/dev/shm/sealpod-fuzz-guest-XXXXXX";
+/* What is written often is in memory; an encrypted volume must not be. */
+static char dir[] = "/tmp/sealpod-fuzz-guest-XXXXXX";
+static char run_dir[] = "/dev/shm/sealpod-fuzz-guest-XXXXXX";
 static char *in_path, *out_path, *config_path;
 static int drain_fd;
 
@@ -143,7 +147,8 @@ static void pass_time(struct bytes b)
 static void close_guest(void)
 {
 	__wrap_loop_remove(g.asked);
-	g.asked = NULL;
+	__wrap_loop_remove(g.commanded);
+	g.asked = g.commanded = NULL;
 	for (size_t i = 0; i < CHANNELS; i++) {
 		auto_close(&g.fds[i]);
 		g.fds[i] = -1;
@@ -238,6 +243,29 @@ static void on_agent(void *arg, int fd, unsigned events)
 	}
 }
 
+/* QEMU is no enemy, but a part of what the guest does comes through it. */
+static void on_command(void *arg, int fd, unsigned events)
+{
+	static char text[CHUNK];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	char answer[64];
+
+	(void)arg;
+	(void)events;
+	if (n <= 0) {
+		__wrap_loop_remove(g.commanded);
+		g.commanded = NULL;
+		return;
+	}
+	text[n] = '\0';
+	for (const char *id = text; (id = strstr(id, "\"id\":")) != NULL; id++) {
+		(void)snprintf(answer, sizeof(answer), "{\"return\":{},\"id\":%llu}\n",
+			strtoull(id + strlen("\"id\":"), NULL, 10));
+		if (!g.holds)
+			say(QMP, bytes_str(answer));
+	}
+}
+
 RESULT __wrap_vm_start(struct vm_launch *l, struct vm *ret_vm)
 {
 	int *const ours[CHANNELS] = { &ret_vm->agent_fd, &ret_vm->log_fd, &ret_vm->console_fd,
@@ -257,9 +285,10 @@ RESULT __wrap_vm_start(struct vm_launch *l, struct vm *ret_vm)
 		abort();
 	ret_vm->qemu.pidfd = g.pidfd = pair[0];
 	g.qemu = pair[1];
-	if (failed(loop_add_fd(g.loop, g.fds[AGENT], EPOLLIN, on_agent, NULL, &g.asked)))
+	if (failed(loop_add_fd(g.loop, g.fds[AGENT], EPOLLIN, on_agent, NULL, &g.asked)) ||
+		failed(loop_add_fd(g.loop, g.fds[QMP], EPOLLIN, on_command, NULL, &g.commanded)))
 		abort();
-	say(CHANNELS - 1, bytes_str("{\"QMP\":{}}\n"));
+	say(QMP, bytes_str("{\"QMP\":{}}\n"));
 	return OK;
 }
 
@@ -449,6 +478,7 @@ RESULT __wrap_loop_once(struct loop *l, int timeout_ms)
 static void remove_dir(void)
 {
 	err_ignore(dir_remove_tree(dir));
+	err_ignore(dir_remove_tree(run_dir));
 	free(in_path);
 	free(out_path);
 	free(config_path);
@@ -499,7 +529,7 @@ static void write_files(void)
 			"[handler.h]\nplatform = \"none\"\narch = \"x86_64\"\naccel = \"tcg\"\n"
 			"kernel = \"%s\"\ninitrd = \"%s\"\nshared_fs = \"none\"\n"
 			"empty_dir = \"encrypted\"\n",
-			dir, dir, kernel, kernel)))
+			run_dir, run_dir, kernel, kernel)))
 		abort();
 	fuzz_write_file(dir, "config.toml", bytes_str(text), &config_path);
 	drain_fd = open(out_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -511,7 +541,8 @@ static void prepare(void)
 
 	if (done)
 		return;
-	if (!mkdtemp(dir) || atexit(remove_dir) != 0)
+	if (!mkdtemp(dir) || !mkdtemp(run_dir) || atexit(remove_dir) != 0 ||
+		signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		abort();
 	log_init("fuzz", LOG_ERROR, LOG_TEXT, open("/dev/null", O_WRONLY | O_CLOEXEC));
 	write_files();

@@ -11,7 +11,8 @@
 
 enum {
 	PROCESSES_MAX = 64,
-	READERS_MAX = 2
+	READERS_MAX = 2,
+	STOP_ROUNDS = 4
 };
 
 struct fake fake = { .seen = { .max = 1 << 20 } };
@@ -336,6 +337,9 @@ void sandbox_stop(struct sandbox *s)
 	}
 	while (s->pending > 0 && !failed(loop_once(s->c.loop, 10)))
 		;
+	/* A guest takes its time to power off. */
+	for (unsigned i = 0; i < STOP_ROUNDS; i++)
+		err_ignore(loop_once(s->c.loop, 0));
 	close_agent(s);
 }
 

@@ -545,6 +545,21 @@ static void test_shutdown_now(void **state)
 	peer_expect(&p, "create:c1 start:c1 exit:c1=137 ");
 }
 
+/* The program ends under a pod that runs: what is told meanwhile finds no machine to stop. */
+static void test_end_while_running(void **state)
+{
+	AUTO(peer_done) struct peer p;
+
+	(void)state;
+	peer_open(&p);
+	peer_bundle(&p, NULL);
+	assert_ok(peer_create(&p, "c1"));
+	assert_ok(peer_start(&p, "c1", NULL));
+	fake_exit("c1", "", 0);
+	shim_freep(&p.shim);
+	assert_null(fake.sandbox);
+}
+
 static void test_oom(void **state)
 {
 	AUTO(peer_done) struct peer p;
@@ -676,6 +691,7 @@ int main(void)
 		cmocka_unit_test(test_machine_dies),
 		cmocka_unit_test(test_engine_restarts),
 		cmocka_unit_test(test_shutdown_now),
+		cmocka_unit_test(test_end_while_running),
 		cmocka_unit_test(test_oom),
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_pids_and_connect),
