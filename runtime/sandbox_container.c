@@ -305,7 +305,7 @@ RESULT sandbox_container_create(
 		return err_new(ERR_NOMEM, "container");
 	TRY(sandbox_op_new(s, "creating container", c->id, arg, &op));
 	op->done = fn;
-	op->watched = true;
+	op->watched = op->pulls = true;
 	k->s = s;
 	k->op = op;
 	TRY(box_new(s, c->id, &k->box));

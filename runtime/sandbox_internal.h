@@ -32,7 +32,8 @@ struct sandbox_op {
 	void *arg;
 	bool first;   /* waits for the container's first process */
 	int status;   /* of that */
-	bool watched; /* fails when nothing happens for a while */
+	bool watched; /* fails when it is not answered for a while ... */
+	bool pulls;   /* ... in which the guest said nothing of its progress either */
 	bool told;
 	uint64_t began; /* monotonic ms */
 	struct loop_source *later;

@@ -142,7 +142,8 @@ static bool is_late(const struct sandbox_op *op, uint64_t now)
 {
 	const struct sandbox *s = op->s;
 	uint64_t limit = s->c.runtime->timeout_s * 1000;
-	uint64_t news = s->heard > op->began ? s->heard : op->began;
+	/* Else a guest that talks would hold up a Kill for ever. */
+	uint64_t news = op->pulls && s->heard > op->began ? s->heard : op->began;
 
 	return op->watched && !op->told && limit && now > news + limit;
 }
@@ -155,7 +156,8 @@ static struct err late(const struct sandbox_op *op)
 	if (p->layers)
 		(void)snprintf(at, sizeof(at), ", last at layer %llu of %llu",
 			(unsigned long long)p->layer, (unsigned long long)p->layers);
-	return err_new(ERR_TIMEOUT, "the guest said nothing for %llu s%s",
+	return err_new(ERR_TIMEOUT, "the guest %s for %llu s%s",
+		op->pulls ? "said nothing" : "did not answer",
 		(unsigned long long)op->s->c.runtime->timeout_s, at);
 }
 

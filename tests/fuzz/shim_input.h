@@ -41,16 +41,20 @@ static inline void fuzz_named_request(
 	Task__CreateTaskRequest c = TASK__CREATE_TASK_REQUEST__INIT;
 	Task__ExecProcessRequest x = TASK__EXEC_PROCESS_REQUEST__INIT;
 	Sandbox__CreateSandboxRequest s = SANDBOX__CREATE_SANDBOX_REQUEST__INIT;
+	Task__KillRequest k = TASK__KILL_REQUEST__INIT;
+	Task__CloseIORequest o = TASK__CLOSE_IOREQUEST__INIT;
 	Pb__Any spec = PB__ANY__INIT;
 	char bundle[64];
 
 	(void)snprintf(bundle, sizeof(bundle), "%s/%d", b->dir, how / 16 % 3);
-	q.id = c.id = x.id = s.sandbox_id = text_of(fuzz_ids[how % 4]);
-	q.exec_id = x.exec_id = text_of(fuzz_execs[how / 4 % 4]);
+	q.id = c.id = x.id = k.id = o.id = s.sandbox_id = text_of(fuzz_ids[how % 4]);
+	q.exec_id = x.exec_id = k.exec_id = o.exec_id = text_of(fuzz_execs[how / 4 % 4]);
 	c.bundle = s.bundle_path = bundle;
 	c.stdin = x.stdin = text_of(b->in);
 	c.stdout = x.stdout = text_of(b->out);
-	c.terminal = x.terminal = how >= 128;
+	c.terminal = x.terminal = k.all = how >= 128;
+	k.signal = how / 16 % 4 * 5; /* none, 5, SIGUSR1, SIGTERM */
+	o.stdin = true;
 	spec.type_url = text_of("types.containerd.io/opencontainers/runtime-spec/1/Process");
 	spec.value.data = (uint8_t *)(uintptr_t) "{\"args\":[\"a\"]}";
 	spec.value.len = strlen("{\"args\":[\"a\"]}");
@@ -59,6 +63,10 @@ static inline void fuzz_named_request(
 		err_ignore(pb_pack(&c.base, out));
 	else if (fuzz_is_method(method, "Exec"))
 		err_ignore(pb_pack(&x.base, out));
+	else if (fuzz_is_method(method, "Kill"))
+		err_ignore(pb_pack(&k.base, out));
+	else if (fuzz_is_method(method, "CloseIO"))
+		err_ignore(pb_pack(&o.base, out));
 	else if (fuzz_is_method(method, "CreateSandbox"))
 		err_ignore(pb_pack(&s.base, out));
 	else

@@ -3,8 +3,8 @@
  * on the descriptors of a machine, writes down what it is asked ($FAKE_LOG) and misbehaves as the
  * kernel command line says: "die-METHOD", "stuck-METHOD", "garbage-METHOD", "deny-METHOD" of the
  * agent or QMP, "fail-METHOD" (INTERNAL, as Kata's agent says it), "leave-METHOD" (closes the
- * agent's port and lives on), "flood" (console and log without end), "chatter" (progress without
- * end).
+ * agent's port and lives on), "flood" (console and log without end), "chatter" and
+ * "chatter-METHOD" (progress without end instead of an answer).
  */
 #include <agent.pb-c.h>
 #include <health.pb-c.h>
@@ -66,7 +66,8 @@ static bool misbehaved(struct fake *f, const char *method, struct ttrpc_call *ca
 		(void)shutdown(VM_FD_AGENT, SHUT_RDWR);
 		return true;
 	}
-	return mode(f, "garbage-", method) || mode(f, "stuck-", method);
+	return mode(f, "chatter-", method) || mode(f, "garbage-", method) ||
+	       mode(f, "stuck-", method);
 }
 
 static void answer(struct ttrpc_call *call, const ProtobufCMessage *m)
@@ -353,7 +354,7 @@ static RESULT serve(struct fake *f, int *ret_value)
 	TRY(loop_add_fd(loop, VM_FD_QMP, EPOLLIN, on_qmp, f, &qmp));
 	if (str_equal(f->mode, "flood"))
 		TRY(loop_add_timer(loop, FLOOD_MS, FLOOD_MS, on_flood, f, &f->flood));
-	if (str_equal(f->mode, "chatter"))
+	if (str_starts(f->mode, "chatter"))
 		TRY(loop_add_timer(loop, FLOOD_MS, FLOOD_MS, on_chatter, f, &f->flood));
 	say(VM_FD_QMP, "{\"QMP\":{\"version\":{}}}\n");
 	say(VM_FD_LOG, "{\"event\":\"start\",\"ms\":40,\"program\":\"agent\"}\n");

@@ -450,6 +450,18 @@ static void test_chatter(void **state)
 	assert_in_range(t.told, 100, 300);
 }
 
+/* Talking is no answer. */
+static void test_chatter_without_answer(void **state)
+{
+	AUTO(pod_under_test_done) struct pod_under_test t;
+
+	(void)state;
+	assert_ok(make("chatter-StartContainer", &t));
+	assert_ok(sandbox_start(t.sandbox));
+	assert_ok(create(&t));
+	assert_err(result(&t, sandbox_container_start(t.sandbox, "c1", on_done, &t)), ERR_TIMEOUT);
+}
+
 static void on_oom(void *arg, const char *container_id)
 {
 	struct pod_under_test *t = arg;
@@ -703,6 +715,7 @@ int main(void)
 		cmocka_unit_test(test_stop_answers),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_chatter),
+		cmocka_unit_test(test_chatter_without_answer),
 		cmocka_unit_test(test_oom_flood),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_killed_owner),
