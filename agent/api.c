@@ -7,6 +7,8 @@
 #include "requests.h"
 #include "storage_op.h"
 
+#include <base/log.h>
+
 #define AGENT  "grpc.AgentService"
 #define HEALTH "grpc.Health"
 
@@ -57,10 +59,37 @@
 	X(AGENT, UpdateEphemeralMounts, volume_update_ephemeral)                                   \
 	X(AGENT, RemoveStaleVirtiofsShareMounts, volume_remove_stale)
 
+/* Whose requests begin with a container's id (field 1 of agent.proto). */
+static const char *const of_container[] = { "CreateContainer", "StartContainer", "RemoveContainer",
+	"ExecProcess", "SignalProcess", "WaitProcess", "WriteStdin", "ReadStdout", "ReadStderr",
+	"CloseStdin", "TtyWinResize", "StatsContainer", "UpdateContainer", "PauseContainer",
+	"ResumeContainer" };
+
+/* For the lines that are logged while the request is looked at, also when it is refused. */
+static void name_container(const char *method, struct bytes payload)
+{
+	enum {
+		TAG = 1 << 3 | 2,
+		ID_MAX = 127 /* one octet of length */
+	};
+	char id[ID_MAX + 1];
+	size_t n = payload.n > 2 && payload.p[0] == TAG ? payload.p[1] : 0;
+
+	if (n == 0 || n > ID_MAX || n + 2 > payload.n)
+		return;
+	memcpy(id, payload.p + 2, n);
+	id[n] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(of_container); i++)
+		if (str_equal(of_container[i], method))
+			log_field("container", id);
+}
+
 #define X(service, method, function)                                                               \
 	static void on_##method(void *arg, struct ttrpc_call *call, struct bytes payload)          \
 	{                                                                                          \
+		name_container(#method, payload);                                                  \
 		function(arg, call, payload);                                                      \
+		log_field("container", NULL);                                                      \
 	}
 METHODS(X)
 #undef X

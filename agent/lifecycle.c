@@ -16,8 +16,10 @@
 
 static void log_stage(const struct container *c, const char *stage)
 {
-	log_info("stage", "stage=%s took_ms=%llu container=%s", stage,
-		(unsigned long long)(clock_boottime_ms() - c->started_ms), c->id);
+	log_field("container", c->id);
+	log_info("stage", "stage=%s took_ms=%llu", stage,
+		(unsigned long long)(clock_boottime_ms() - c->started_ms));
+	log_field("container", NULL);
 }
 
 /* The request ends here; a container that could not be made leaves nothing behind. */
@@ -25,7 +27,9 @@ static void create_failed(struct container *c, struct err e)
 {
 	struct ttrpc_call *call = TAKE(c->op);
 
+	log_field("container", c->id);
 	reply_failure(call, e);
+	log_field("container", NULL);
 	container_free(c);
 }
 

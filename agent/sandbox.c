@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <base/file.h>
+#include <base/log.h>
 #include <sys/mount.h>
 
 /* The answer must have left before the guest goes. */
@@ -113,6 +114,7 @@ static RESULT create(struct agent *a, const Agent__CreateSandboxRequest *q)
 	TRY(a->effects->namespaces(a, q->hostname));
 	a->share_pids = q->sandbox_pidns;
 	a->sandbox_created = true;
+	log_field("pod", q->sandbox_id[0] ? q->sandbox_id : NULL);
 	return OK;
 }
 

@@ -266,3 +266,10 @@ void log_failure(const char *module, const char *event, struct err e)
 	finish(&line);
 	errno = saved;
 }
+
+void log_failure_of(const char *module, const char *event, const char *container, struct err e)
+{
+	log_field("container", container);
+	log_failure(module, event, e);
+	log_field("container", NULL);
+}

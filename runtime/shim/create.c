@@ -123,7 +123,7 @@ static void end_delete(struct task *p)
 
 static void create_failed(struct task *p, struct err e)
 {
-	log_failure(LOG_MODULE, "create", err_add(e, "container %s", p->id));
+	log_failure_of(LOG_MODULE, "create", p->id, e);
 	ttrpc_fail(TAKE(p->create_call), e);
 	create_done(p);
 	end_delete(p);
@@ -132,9 +132,11 @@ static void create_failed(struct task *p, struct err e)
 
 static void on_killed(void *arg, struct err e)
 {
+	struct task *p = arg;
+
 	if (failed(e))
-		log_failure(LOG_MODULE, "kill", e);
-	task_unref(arg);
+		log_failure_of(LOG_MODULE, "kill", p->id, e);
+	task_unref(p);
 }
 
 /* Kill and Delete that came in between. */

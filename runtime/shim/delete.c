@@ -35,7 +35,7 @@ static void gone(struct task *p)
 static void on_poststop(struct task *p, struct err e)
 {
 	if (failed(e))
-		log_failure(LOG_MODULE, "hooks", err_add(e, "container %s", p->id));
+		log_failure_of(LOG_MODULE, "hooks", p->id, e);
 	gone(p);
 }
 
@@ -45,7 +45,7 @@ static void on_removed(void *arg, struct err e)
 	bool any = false;
 
 	if (failed(e) && e.code != ERR_NOT_FOUND) {
-		log_failure(LOG_MODULE, "delete", err_add(e, "container %s", p->id));
+		log_failure_of(LOG_MODULE, "delete", p->id, e);
 		ttrpc_fail(TAKE(p->delete_call), e);
 		return;
 	}

@@ -100,7 +100,7 @@ static void on_exit_status(void *arg, struct err e, int status)
 	enum pod_phase pod = p->shim->pod;
 
 	if (failed(e)) {
-		log_failure(LOG_MODULE, "exit status unknown", e);
+		log_failure_of(LOG_MODULE, "exit status unknown", p->id, e);
 		status = pod == POD_STOPPING || pod == POD_STOPPED ? SHIM_STATUS_KILLED
 								   : SHIM_STATUS_LOST;
 	}

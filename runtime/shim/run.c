@@ -12,9 +12,11 @@
 
 static void forget_result(void *arg, struct err e)
 {
+	struct task *p = arg;
+
 	if (failed(e))
-		log_failure(LOG_MODULE, "resize", e);
-	task_unref(arg);
+		log_failure_of(LOG_MODULE, "resize", p->id, e);
+	task_unref(p);
 }
 
 static void apply_size(struct task *p)
@@ -26,7 +28,8 @@ static void apply_size(struct task *p)
 
 static void start_failed(struct task *p, struct err e)
 {
-	log_failure(LOG_MODULE, "start", err_add(e, "container %s %s", p->id, p->exec_id));
+	log_failure_of(LOG_MODULE, "start", p->id,
+		p->exec_id[0] ? err_add(e, "process %s", p->exec_id) : e);
 	ttrpc_fail(TAKE(p->create_call), e);
 	p->starting = false;
 	if (p->exec_id[0] && !p->exit_told) {
@@ -54,7 +57,7 @@ static RESULT running(struct task *p)
 static void on_poststart(struct task *p, struct err e)
 {
 	if (failed(e))
-		log_failure(LOG_MODULE, "hooks", err_add(e, "container %s", p->id));
+		log_failure_of(LOG_MODULE, "hooks", p->id, e);
 }
 
 static void run_poststart(struct task *p)

@@ -34,6 +34,8 @@ void log_write(enum log_level level, const char *module, const char *event, cons
 const char *log_quote(const char *s);
 /* One line for a failure: error code, text, and the denial if there is one. */
 void log_failure(const char *module, const char *event, struct err e);
+/* The same with the field "container". */
+void log_failure_of(const char *module, const char *event, const char *container, struct err e);
 
 #define log_error(event, ...) log_write(LOG_ERROR, LOG_MODULE, event, __VA_ARGS__)
 #define log_warn(event, ...)  log_write(LOG_WARN, LOG_MODULE, event, __VA_ARGS__)

@@ -65,6 +65,19 @@ static void test_text(void **state)
 	assert_line_ends("error prog/mod: seen x=\"\"\n");
 }
 
+static void test_container(void **state)
+{
+	(void)state;
+	log_init("prog", LOG_INFO, LOG_JSON, fds[1]);
+	log_field("pod", "p");
+	log_failure_of("mod", "start", "c1", err_new(ERR_STATE, "no"));
+	assert_line_ends("\"event\":\"start\",\"pod\":\"p\",\"container\":\"c1\","
+			 "\"code\":\"wrong-state\",\"text\":\"no\"}\n");
+	log_info("next", "%s", "");
+	assert_line_ends("\"event\":\"next\",\"pod\":\"p\"}\n");
+	log_field("pod", NULL);
+}
+
 static void test_json(void **state)
 {
 	(void)state;
@@ -161,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_container),
 		cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_quote_cuts),
 		cmocka_unit_test(test_line_too_long),
