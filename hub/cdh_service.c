@@ -83,6 +83,14 @@ static void pull_image(void *arg, struct ttrpc_call *call, struct bytes payload)
 		ttrpc_fail(call, err_add(e, "[CDH] [ERROR]: Image Pull error"));
 }
 
+static void secure_mount(void *arg, struct ttrpc_call *call, struct bytes payload)
+{
+	struct err e = hub_secure_mount(arg, payload, call);
+
+	if (failed(e))
+		ttrpc_fail(call, err_add(e, "[CDH] [ERROR]: Secure Mount failed"));
+}
+
 struct unwrap_params {
 	const struct json *dc;
 	struct buf annotation;
@@ -172,6 +180,7 @@ static void unwrap_key(void *arg, struct ttrpc_call *call, struct bytes payload)
 const struct ttrpc_method cdh_methods[] = {
 	{ "api.GetResourceService", "GetResource", get_resource },
 	{ "api.ImagePullService", "PullImage", pull_image },
+	{ "api.SecureMountService", "SecureMount", secure_mount },
 	{ "api.SealedSecretService", "UnsealSecret", unseal_secret },
 	{ "keyprovider.KeyProviderService", "UnWrapKey", unwrap_key },
 };

@@ -59,6 +59,7 @@ void hub_freep(struct hub **ref)
 	if (!h)
 		return;
 	hub_pulls_end(h);
+	hub_mounts_end(h);
 	kbs_client_free(h->kbs);
 	if (h->guest)
 		tee_guest_ops(h->tee)->close(h->guest);

@@ -12,6 +12,7 @@ enum {
 };
 
 struct pull;
+struct hub_mount; /* secure_mount.c */
 
 struct hub {
 	struct loop *loop;
@@ -20,7 +21,9 @@ struct hub {
 	struct tee_guest *guest;
 	struct kbs_client *kbs; /* NULL until first used */
 	struct buf initdata;
-	struct pull *pulls; /* running ones */
+	struct pull *pulls;	  /* running ones */
+	struct hub_mount *mounts; /* volumes being opened */
+	unsigned n_mounts;	  /* so far, for the names of their mappings */
 };
 
 struct hub_options {
@@ -51,6 +54,10 @@ RESULT hub_unseal(struct hub *h, struct bytes text, struct secret **ret_plain);
 /* Starts a pull in a process of its own; answers the call when it ends. */
 RESULT hub_pull(struct hub *h, const char *image, const char *bundle, struct ttrpc_call *call);
 void hub_pulls_end(struct hub *h);
+
+/* Opens or makes the volume of a SecureMount request; answers the call when it is mounted. */
+RESULT hub_secure_mount(struct hub *h, struct bytes payload, struct ttrpc_call *call);
+void hub_mounts_end(struct hub *h);
 
 /* The services, as ttrpc method tables with the hub as argument. */
 extern const struct ttrpc_method cdh_methods[];

@@ -1,37 +1,34 @@
 #include "volume_make.h"
 
-#include "device.h"
-#include "dm.h"
+#include "crypt.h"
+#include "luks2.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <base/random.h>
-#include <base/secret.h>
 #include <linux/fs.h>
-#include <linux/keyctl.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 
 enum {
-	KEY_XTS = 64, /* two keys of AES-256 */
-	KEY_MAC = 32, /* HMAC-SHA-256, also the size of a tag */
-	SECTOR = 512,
 	BLOCK = 4096,
 	WIPE = 1024 * 1024,
 	DEVICE_MIN = 16 * 1024 * 1024,
-	PARAMS_MAX = 1024
+	KEY_MIN = 32 /* bytes of a key that a volume is made with */
 };
 
 /* Below the encryption, so that the kernel finds no superblock of integrity and writes its own;
  * above it, because what was never written has no tag yet and cannot be read, which mke2fs does. */
-static RESULT wipe_begin(int fd)
+static RESULT wipe_at(int fd, uint64_t offset)
 {
 	AUTO(auto_free) uint8_t *zeros = calloc(1, WIPE);
+	struct stat st;
 
 	if (!zeros)
 		return err_new(ERR_NOMEM, "wiping");
-	if (pwrite(fd, zeros, WIPE, 0) != WIPE || fsync(fd) != 0 || ioctl(fd, BLKFLSBUF, 0) != 0)
+	if (pwrite(fd, zeros, WIPE, (off_t)offset) != WIPE || fsync(fd) != 0 ||
+		fstat(fd, &st) != 0 || (S_ISBLK(st.st_mode) && ioctl(fd, BLKFLSBUF, 0) != 0))
 		return err_new(ERR_SYS, "wiping the device's beginning");
 	return OK;
 }
@@ -42,116 +39,161 @@ static RESULT wipe_mapped(const char *device)
 	struct device d;
 
 	TRY(device_open(device, &d, &fd));
-	return wipe_begin(fd);
+	return wipe_at(fd, 0);
 }
 
-static RESULT integrity_make(
-	const char *name, const struct device *d, uint64_t sectors, unsigned *ret_minor)
+static RESULT check_size(const char *device, const struct device *d, uint64_t least)
 {
-	char params[PARAMS_MAX];
-	const struct dm_target t = { .sectors = sectors, .type = "integrity", .params = params };
-
-	/* "D": no journal; after a crash of the guest nobody reads it. */
-	(void)snprintf(params, sizeof(params), "%u:%u 0 %d D 1 block_size:%d", d->major, d->minor,
-		KEY_MAC, BLOCK);
-	return dm_make(name, &t, ret_minor);
-}
-
-/* The kernel tells how much is left beside the tags only once it has written its superblock. */
-static RESULT integrity_format(const char *name, const struct device *d, uint64_t *ret_sectors)
-{
-	AUTO(buf_done) struct buf status = BUF_INIT(PARAMS_MAX);
-	unsigned minor;
-	struct err e;
-
-	TRY(integrity_make(name, d, BLOCK / SECTOR, &minor));
-	e = dm_status(name, &status);
-	TRY(dm_remove(name));
-	TRY(e);
-	buf_u8(&status, '\0');
-	TRY(buf_end(&status, "status"));
-	TRY(dm_integrity_sectors((const char *)status.p, ret_sectors));
-	*ret_sectors -= *ret_sectors % (BLOCK / SECTOR);
+	if (d->size < least)
+		return err_new(ERR_FORMAT, "%s has %llu bytes, fewer than %llu", device,
+			(unsigned long long)d->size, (unsigned long long)least);
 	return OK;
 }
 
-static long key_add(const char *description, const struct secret *key)
+/* What is asked for in the new mapping: an empty file system, or an empty device. */
+static RESULT fill(const struct volume *v, const char *mapped)
 {
-	return syscall(SYS_add_key, "logon", description, secret_bytes(key).p, secret_size(key),
-		KEY_SPEC_PROCESS_KEYRING);
+	TRY(wipe_mapped(mapped));
+	return v->filesystem ? filesystem_make(mapped, v->filesystem) : OK;
 }
 
-/* The mapping keeps its own copy, out of everybody's reach. */
-static RESULT crypt_make(const char *name, unsigned below, uint64_t sectors, char **ret_device)
+static RESULT map_new(const struct volume *v, const struct crypt_layout *l, char **ret_device)
 {
-	AUTO(secret_freep) struct secret *key = NULL;
-	char description[128], params[PARAMS_MAX];
-	const struct dm_target t = {
-		.sectors = sectors, .type = "crypt", .params = params, .secret = true
-	};
-	unsigned minor;
-	struct err e;
-	long id;
-
-	TRY(secret_new(KEY_XTS + KEY_MAC, &key));
-	TRY(random_fill(secret_data(key), secret_size(key)));
-	(void)snprintf(description, sizeof(description), "sealpod:%s", name);
-	id = key_add(description, key);
-	if (id < 0)
-		return err_new(ERR_SYS, "kernel keyring");
-	(void)snprintf(params, sizeof(params),
-		"capi:authenc(hmac(sha256),xts(aes))-plain64 :%d:logon:%s 0 /dev/dm-%u 0 2 "
-		"integrity:%d:aead "
-		"sector_size:%d",
-		KEY_XTS + KEY_MAC, description, below, KEY_MAC, BLOCK);
-	e = dm_make(name, &t, &minor);
-	(void)syscall(SYS_keyctl, KEYCTL_REVOKE, id);
-	TRY(e);
-	return str_format(ret_device, "/dev/dm-%u", minor);
-}
-
-static void lower_name(const char *name, char to[static 128])
-{
-	(void)snprintf(to, 128, "%.100s-integrity", name);
-}
-
-void volume_close(const char *name)
-{
-	char lower[128];
-
-	lower_name(name, lower);
-	/* From top to bottom; each goes when its last user does. */
-	err_ignore(dm_remove(name));
-	err_ignore(dm_remove(lower));
-}
-
-RESULT volume_encrypt(const char *device, const char *name, char **ret_device)
-{
-	AUTO(auto_close) int fd = -1;
-	char lower[128];
-	struct device d;
-	uint64_t sectors;
-	unsigned minor;
+	AUTO(auto_free) char *mapped = NULL;
 	struct err e;
 
-	TRY(device_open(device, &d, &fd));
-	if (d.size < DEVICE_MIN)
-		return err_new(ERR_FORMAT, "%s has %llu bytes, fewer than %d", device,
-			(unsigned long long)d.size, DEVICE_MIN);
-	TRY(wipe_begin(fd));
-	(void)close(TAKE_FD(fd));
-	lower_name(name, lower);
-	TRY(integrity_format(lower, &d, &sectors));
-	TRY(integrity_make(lower, &d, sectors, &minor));
-	e = crypt_make(name, minor, sectors, ret_device);
-	if (!failed(e))
-		e = wipe_mapped(*ret_device);
+	TRY(crypt_open(l, &mapped));
+	e = fill(v, mapped);
 	if (failed(e)) {
 		struct err_saved why;
 
 		err_save(e, &why);
-		volume_close(name);
+		crypt_close(v->name);
 		return err_restore(&why);
 	}
+	*ret_device = TAKE(mapped);
 	return OK;
+}
+
+/* ---- a key that nobody else has ---- */
+
+static RESULT make_once(const struct volume *v, char **ret_device)
+{
+	AUTO(secret_freep) struct secret *key = NULL;
+	AUTO(auto_close) int fd = -1;
+	struct crypt_layout l = { .name = v->name, .sector_size = BLOCK };
+
+	TRY(device_open(v->device, &l.device, &fd));
+	TRY(check_size(v->device, &l.device, DEVICE_MIN));
+	TRY(wipe_at(fd, 0));
+	(void)close(TAKE_FD(fd));
+	TRY(secret_new(CRYPT_KEY_XTS + (v->plain_sectors ? 0 : CRYPT_KEY_MAC), &key));
+	TRY(random_fill(secret_data(key), secret_size(key)));
+	l.key = key;
+	return map_new(v, &l, ret_device);
+}
+
+/* ---- LUKS2 ---- */
+
+struct opening {
+	const struct volume *v;
+	struct device device;
+	int fd; /* exclusive, until it is mapped */
+	struct luks2 luks2;
+	struct secret *key;
+};
+
+static void opening_done(struct opening *o)
+{
+	if (o->fd >= 0)
+		(void)close(o->fd);
+	secret_free(o->key);
+}
+
+static struct crypt_layout layout_of(const struct opening *o)
+{
+	return (struct crypt_layout){ .name = o->v->name,
+		.device = o->device,
+		.offset = o->luks2.data_offset,
+		.sector_size = o->luks2.sector_size,
+		.lasts = true,
+		.key = o->key };
+}
+
+static RESULT open_present(struct opening *o, char **ret_device)
+{
+	struct crypt_layout l;
+
+	TRY(luks2_open(o->fd, !o->v->plain_sectors, secret_bytes(o->v->key), &o->luks2, &o->key));
+	(void)close(TAKE_FD(o->fd));
+	l = layout_of(o);
+	return crypt_open(&l, ret_device);
+}
+
+/* Whole only now, and only with all of it on the device. */
+static RESULT finish(struct opening *o, const char *mapped)
+{
+	AUTO(auto_close) int upper = open(mapped, O_RDWR | O_CLOEXEC);
+	AUTO(auto_close) int lower = open(o->v->device, O_RDWR | O_CLOEXEC);
+
+	if (upper < 0 || lower < 0 || fsync(upper) != 0)
+		return err_new(ERR_SYS, "%s", o->v->device);
+	return luks2_format_end(lower, &o->luks2, secret_bytes(o->v->key), o->key);
+}
+
+static RESULT create(struct opening *o, char **ret_device)
+{
+	AUTO(auto_free) char *mapped = NULL;
+	struct crypt_layout l;
+	struct err e;
+
+	if (secret_size(o->v->key) < KEY_MIN)
+		return err_new(ERR_FORMAT, "a key of %zu bytes: a new volume needs %d or more",
+			secret_size(o->v->key), KEY_MIN);
+	TRY(check_size(o->v->device, &o->device, LUKS2_DATA_OFFSET + (uint64_t)DEVICE_MIN));
+	TRY(luks2_format_begin(o->fd, !o->v->plain_sectors, &o->luks2, &o->key));
+	TRY(wipe_at(o->fd, o->luks2.data_offset));
+	(void)close(TAKE_FD(o->fd));
+	l = layout_of(o);
+	TRY(map_new(o->v, &l, &mapped));
+	e = finish(o, mapped);
+	if (failed(e)) {
+		struct err_saved why;
+
+		err_save(e, &why);
+		crypt_close(o->v->name);
+		return err_restore(&why);
+	}
+	*ret_device = TAKE(mapped);
+	return OK;
+}
+
+static RESULT open_keyed(const struct volume *v, char **ret_device)
+{
+	AUTO(opening_done) struct opening o = { .v = v, .fd = -1 };
+	enum luks2_state state = LUKS2_OTHER;
+
+	TRY(device_open(v->device, &o.device, &o.fd));
+	TRY(luks2_look(o.fd, o.device.size, &state));
+	if (state == LUKS2_PRESENT)
+		return open_present(&o, ret_device);
+	if (state == LUKS2_OTHER)
+		return err_new(ERR_STATE,
+			"%s is not empty and no LUKS2 volume: nothing on it is overwritten",
+			v->device);
+	if (!v->create)
+		return err_new(ERR_STATE, "%s is %s, and no volume is to be made of it", v->device,
+			state == LUKS2_EMPTY ? "empty" : "half formatted");
+	return create(&o, ret_device);
+}
+
+RESULT volume_make(const struct volume *v, char **ret_device)
+{
+	if (v->key)
+		return open_keyed(v, ret_device);
+	if (v->name)
+		return make_once(v, ret_device);
+	if (v->filesystem)
+		TRY(filesystem_make(v->device, v->filesystem));
+	return str_dup(v->device, ret_device);
 }

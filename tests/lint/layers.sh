@@ -13,7 +13,7 @@ declare -A may=(
 	[measured-boot]="base crypto net tee measured-boot"
 	[image-rs]="base crypto net tee image-rs"
 	[policy]="base crypto net policy"
-	[volume]="base volume"
+	[volume]="base crypto volume"
 	[verify]="base crypto net tee collateral attestation measured-boot verify"
 	[keybroker-client]="base crypto net tee attestation keybroker-client"
 )

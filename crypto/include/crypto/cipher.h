@@ -45,6 +45,14 @@ RESULT aes_cfb(bool encrypt, struct bytes key, struct bytes in, struct buf *out)
 RESULT aes_kw_wrap(struct bytes kek, struct bytes plain, struct buf *out);
 RESULT aes_kw_unwrap(struct bytes kek, struct bytes wrapped, struct secret **ret_plain);
 
+/* RFC 8018 5.2, with HMAC of that digest. Whether salt and iterations are enough is the caller's. */
+struct pbkdf2_input {
+	enum digest_alg alg; /* SHA-256 or SHA-512 */
+	struct bytes password, salt;
+	unsigned iterations;
+};
+RESULT pbkdf2(const struct pbkdf2_input *in, size_t n, struct secret **ret_key);
+
 /* RFC 7518 section 4.6.2 Concat KDF with SHA-256, empty PartyUInfo and PartyVInfo. n <= 32. */
 RESULT concat_kdf(struct bytes z, const char *alg_id, size_t n, struct secret **ret_key);
 /* TPM 2.0 part 1, 11.4.10.2 KDFa: counter mode HMAC; `label` without its NUL (added here). */

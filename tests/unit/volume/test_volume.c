@@ -38,8 +38,10 @@ static void test_no_device(void **state)
 	(void)state;
 	AUTO(auto_free) char *device = NULL;
 
-	assert_err(volume_encrypt("/absent", "x", &device), ERR_SYS);
-	assert_err(volume_encrypt("/dev/null", "x", &device), ERR_FORMAT);
+	assert_err(volume_make(&(struct volume){ .device = "/absent", .name = "x" }, &device),
+		ERR_SYS);
+	assert_err(volume_make(&(struct volume){ .device = "/dev/null", .name = "x" }, &device),
+		ERR_FORMAT);
 	assert_null(device);
 }
 

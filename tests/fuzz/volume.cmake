@@ -1,0 +1,1 @@
+sealpod_fuzz(NAME luks2 LIBS volume PRIVATE volume)
