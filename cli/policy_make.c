@@ -15,7 +15,7 @@ enum {
 struct make_options {
 	struct image_place_options place;
 	const char *image_pull, *arch, *format, *output, *runtime_class;
-	struct strv images, config_files, allow_exec, data;
+	struct strv images, config_files, allow_exec, data, volume_keys;
 	bool allow_logs, allow_stdin, free_references, in_place;
 	const char *kbs, *kbs_ca, *image_policy, *initdata;
 };
@@ -59,6 +59,11 @@ static const struct cli_option make_table[] = {
 	{ .name = "allow-stdin",
 		OPTION(allow_stdin, CLI_FLAG),
 		.help = "the host may write to containers" },
+	{ .name = "volume-key",
+		OPTION(volume_keys, CLI_LIST),
+		.value = "VOLUME=URI[,create][,no-integrity]",
+		.help = "the disk is encrypted with this key of the broker (kbs://...); may be "
+			"given again" },
 	{ .name = "image-pull",
 		OPTION(image_pull, CLI_CHOICE),
 		.choices = "registry|none",
@@ -220,6 +225,7 @@ static RESULT prepare(const struct cli_args *args, struct run *r)
 		.image_arg = &r->images,
 		.objects = r->documents,
 		.n_objects = r->files.n,
+		.volume_keys = &o->volume_keys,
 		.exec = r->execs.v,
 		.n_exec = r->execs.n,
 		.logs = o->allow_logs,

@@ -9,7 +9,14 @@ struct place {
 	const char *at, *kind, *name;
 	bool read_only, sealed;
 	uint64_t size;
+	char *key; /* of the broker; NULL: none */
+	bool create, no_integrity;
 };
+
+static void place_done(struct place *p)
+{
+	free(p->key);
+}
 
 static void put_place(struct json_writer *w, const struct place *p)
 {
@@ -24,6 +31,12 @@ static void put_place(struct json_writer *w, const struct place *p)
 		jw_kbool(w, "sealed", true);
 	if (p->size > 0)
 		jw_ku64(w, "size", p->size);
+	if (p->key)
+		jw_kstr(w, "key", p->key);
+	if (p->create)
+		jw_kbool(w, "create", true);
+	if (p->no_integrity)
+		jw_kstr(w, "integrity", "none");
 	jw_object_end(w);
 }
 
@@ -103,6 +116,42 @@ static bool has_secret(const struct json *volume)
 	return json_get(volume, "secret") != NULL;
 }
 
+/* "kbs:///a/b/c,create" */
+static RESULT take_key(const char *text, struct place *p)
+{
+	const char *end = strchr(text, ',');
+	size_t n = end ? (size_t)(end - text) : strlen(text);
+
+	p->kind = "encrypted";
+	TRY(bytes_to_str(bytes_of(text, n), &p->key));
+	for (text += n; *text == ','; text += n + 1) {
+		n = strcspn(text + 1, ",");
+		if (n == strlen("create") && str_starts(text + 1, "create"))
+			p->create = true;
+		else if (n == strlen("no-integrity") && str_starts(text + 1, "no-integrity"))
+			p->no_integrity = true;
+		else
+			return err_new(ERR_FORMAT, "volume key of %s: %.64s", p->name, text + 1);
+	}
+	return OK;
+}
+
+/* A disk of the host, unless a key of the broker protects it. */
+static RESULT disk(const struct policy_container *c, struct place *p)
+{
+	const struct strv *keys = c->work->options->volume_keys;
+	size_t n = strlen(p->name);
+
+	p->kind = "disk";
+	for (size_t i = 0; keys && i < keys->n; i++)
+		if (str_starts(keys->v[i], p->name) && keys->v[i][n] == '=')
+			return take_key(keys->v[i] + n + 1, p);
+	return policy_note(c->work,
+		"container %s: volume %s at %s is a disk of the host, who may read and change what "
+		"is on it",
+		c->name, p->name, p->at);
+}
+
 static RESULT classify(const struct policy_container *c, const struct json *volume, struct place *p)
 {
 	static const char *const files[] = { "configMap", "secret", "downwardAPI", "projected" };
@@ -122,14 +171,9 @@ static RESULT classify(const struct policy_container *c, const struct json *volu
 			p->sealed = has_secret(volume);
 			return OK;
 		}
-	p->kind = "disk";
 	for (size_t i = 0; i < ARRAY_LEN(disks); i++)
 		if (str_equal(source, disks[i]))
-			return policy_note(c->work,
-				"container %s: volume %s at %s is a disk of the host, who may read "
-				"and "
-				"change what is on it",
-				c->name, p->name, p->at);
+			return disk(c, p);
 	return err_new(ERR_UNSUPPORTED, "container %s: volume %s: %s cannot be in a guest", c->name,
 		p->name, source);
 }
@@ -145,16 +189,17 @@ static RESULT sub_path(const struct policy_container *c, const struct json *moun
 			"not "
 			"shared and not encrypted",
 			c->name, p->at, p->name));
-	p->kind = "files";
-	p->name = NULL;
-	p->size = 0;
+	free(TAKE(p->key));
+	*p = (struct place){
+		.at = p->at, .kind = "files", .read_only = p->read_only, .sealed = p->sealed
+	};
 	return OK;
 }
 
 static RESULT put_volume(
 	const struct policy_container *c, const struct json *mount, struct json_writer *w)
 {
-	struct place p = { .at = policy_text(mount, "mountPath"),
+	AUTO(place_done) struct place p = { .at = policy_text(mount, "mountPath"),
 		.name = policy_text(mount, "name"),
 		.read_only = policy_is_true(mount, "readOnly") };
 	const char *propagation = policy_text(mount, "mountPropagation");

@@ -46,6 +46,9 @@ struct policy_options {
 	size_t n_objects;
 	const struct policy_exec *exec;
 	size_t n_exec;
+	/* "VOLUME=kbs://...", ",create" and ",no-integrity" may follow: disks with a key of the
+	 * broker. May be NULL. */
+	const struct strv *volume_keys;
 	bool logs, input;     /* may be read, may be written */
 	bool free_references; /* variables of objects that are not given may be anything */
 };

@@ -32,6 +32,10 @@ static void made_done(struct made *d)
 	manifest_done(&d->m);
 }
 
+/* A volume of this name has a key of the broker. */
+static char *key_texts[] = { (char[]){ "key=kbs:///a/b/c,create,no-integrity" } };
+static const struct strv keys = { key_texts, 1 };
+
 static struct err make_with(const char *yaml, struct policy_options o, struct made *d)
 {
 	struct policy_workload w;
@@ -48,6 +52,7 @@ static struct err make_with(const char *yaml, struct policy_options o, struct ma
 	o.image = find_image;
 	o.objects = documents;
 	o.n_objects = 1;
+	o.volume_keys = &keys;
 	e = policy_make(&o, &w, &d->json, &d->notes);
 	return failed(e) ? e : manifest_parse(buf_bytes(&d->json), &d->m);
 }
@@ -159,6 +164,11 @@ static void test_values(void **state)
 								    "projected: "
 								    "{sources: [{secret: {}}]}}]\n",
 			"{\"at\":\"/v\",\"kind\":\"files\",\"sealed\":true}" },
+		{ ONE(", volumeMounts: [{name: key, mountPath: /v}]") " volumes: [{name: key, "
+								      "persistentVolumeClaim: "
+								      "{claimName: x}}]\n",
+			"{\"at\":\"/v\",\"kind\":\"encrypted\",\"name\":\"key\","
+			"\"key\":\"kbs:///a/b/c\",\"create\":true,\"integrity\":\"none\"}" },
 		{ ONE(", volumeDevices: [{name: v, devicePath: /dev/xvda}]"),
 			"\"devices\":[\"/dev/xvda\"]" },
 		{ ONE(", envFrom: [{prefix: P_, configMapRef: {name: c}}], env: [{name: P_A, "
