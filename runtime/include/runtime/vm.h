@@ -89,7 +89,7 @@ struct vm_config {
 	bool net_user;	      /* user-mode network */
 	struct vm_nic nics[VM_NICS_MAX];
 	size_t n_nics;
-	size_t hot_nics; /* places for interfaces that come later (sandbox_nic.c) */
+	size_t hot_nics;   /* places for interfaces that come later (sandbox_nic.c) */
 	const char *share; /* directory shared by virtio-fs as "kataShared"; NULL: none */
 	bool scsi;	   /* a virtio-scsi controller, to which disks can be added later */
 	/* Of all disks that come later together, 0: no limit; they name the throttle group. */
