@@ -26,7 +26,8 @@ enum {
 	RUN_DIR_FD = 900
 };
 
-#define RUN_DIR "/proc/self/fd/900"
+#define RUN_DIR	   "/proc/self/fd/900"
+#define CGROUP_DIR RUN_DIR "/cgroup"
 
 static const char initdata[] =
 	"version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"pod-manifest.json\" = '''\n"
@@ -240,6 +241,22 @@ static void remove_dir(void)
 	err_ignore(dir_remove_tree(dir));
 }
 
+/* Limits are written where a file says that the kernel has them. */
+static void make_controls(void)
+{
+	static const char *const files[][2] = { { "memory.swap.max", "max\n" },
+		{ "cpuset.cpus.effective", "0-3\n" }, { "cpuset.mems.effective", "0\n" },
+		{ "io.weight", "" }, { "io.max", "" }, { "hugetlb.2MB.max", "max\n" } };
+	char path[128];
+
+	err_ignore(dir_make(CGROUP_DIR, 0755));
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		(void)snprintf(path, sizeof(path), CGROUP_DIR "/%s", files[i][0]);
+		if (failed(file_write_atomic(path, bytes_str(files[i][1]), 0600)))
+			abort();
+	}
+}
+
 static const char *run_dir(void)
 {
 	static bool made;
@@ -251,6 +268,8 @@ static const char *run_dir(void)
 	/* Every refusal is logged; here that would be all the output there is. */
 	if (!made)
 		log_init("fuzz", LOG_ERROR, LOG_TEXT, open("/dev/null", O_WRONLY | O_CLOEXEC));
+	if (!made)
+		make_controls();
 	made = true;
 	return RUN_DIR;
 }
@@ -306,8 +325,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct settings set = { .run_dir = run_dir(),
 		.crun = "/bin/true",
-		.cgroup_manager = "disabled",
-		.cgroup_dir = "/nonexistent" };
+		.cgroup_manager = "cgroupfs",
+		.cgroup_dir = CGROUP_DIR };
 	struct agent a;
 	int fds[2];
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-from parity_steps import (devices, exec_many, exec_tty, hooks, kill_with, log_file, oom, orphans, pause, process_limit, restart, state_walk,
+from parity_steps import (device_rules, devices, exec_many, exec_tty, hooks, kill_with, log_file, oom, orphans, pause, process_limit, restart, state_walk,
                           stats, twice, update)
 
 
@@ -162,6 +162,11 @@ CASES = [
     Case("limit of processes", "can't fork", process_limit),
     Case("hooks on the host", "createRuntime poststart poststop", hooks),
     Case("a device", "crw", devices),
+    Case("no device rule", "Operation not permitted", device_rules),
+    Case("device rule for reading", "No such device or address", lambda r: device_rules(r, {"allow": True, "type": "c", "major": 1, "minor": 99, "access": "r"})),
+    Case("device rule for a driver", "No such device or address", lambda r: device_rules(r, {"allow": True, "type": "c", "major": 1, "access": "rw"})),
+    Case("device rule taken back", "Operation not permitted", lambda r: device_rules(
+        r, {"allow": True, "type": "c", "major": 1, "minor": 99, "access": "rw"}, {"allow": False, "type": "c", "major": 1, "minor": 99, "access": "w"})),
 ]
 
 

@@ -136,6 +136,16 @@ def devices(r):
     return r.spec(["/bin/sh", "-c", "ls -l /dev/my-null | cut -c1-10; echo x >/dev/my-null && echo written"], edit)
 
 
+def device_rules(r, *rules):
+    """A node of no driver: who may open it hears that there is none. The last rule that fits counts."""
+    def edit(spec):
+        spec["linux"]["resources"].setdefault("devices", []).extend(rules)
+        for kind in ("bounding", "effective", "permitted"):
+            spec["process"]["capabilities"][kind].append("CAP_MKNOD")
+
+    return r.spec(["/bin/sh", "-c", "mknod /dev/k c 1 99; cat /dev/k 2>&1; (: >/dev/k) 2>&1; echo x >/dev/null && echo null"], edit)
+
+
 def exec_many(r):
     name = r.start("/bin/sleep", "1000")
     with concurrent.futures.ThreadPoolExecutor(10) as pool:

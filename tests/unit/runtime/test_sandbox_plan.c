@@ -319,8 +319,8 @@ static void test_images(void **state)
 	assert_null(spec_image_name(none, OCI_CONTAINER));
 }
 
-/* A privileged container's rule is the only one that means something in the guest. */
-static void test_privileged_devices(void **state)
+/* With a manifest, a privileged container's rule is the only one that means something. */
+static void test_device_rules(void **state)
 {
 	AUTO(pb_free_any) Oci__LinuxResources *r = NULL;
 
@@ -330,7 +330,12 @@ static void test_privileged_devices(void **state)
 			  "{\"allow\":true,\"type\":\"a\",\"major\":-1,\"minor\":-1},"
 			  "{\"allow\":true,\"type\":\"b\"},{\"allow\":true,\"major\":5}]}"),
 		&r));
-	spec_amend_resources(r);
+	spec_amend_resources(true, r);
+	assert_int_equal(r->n_devices, 5);
+	assert_int_equal(r->devices[1]->major, -1);
+	assert_int_equal(r->devices[4]->major, 5);
+	assert_int_equal(r->devices[4]->minor, -1);
+	spec_amend_resources(false, r);
 	assert_int_equal(r->n_devices, 2);
 }
 
@@ -382,7 +387,7 @@ int main(void)
 		cmocka_unit_test(test_amend),
 		cmocka_unit_test(test_amend_refuses),
 		cmocka_unit_test(test_images),
-		cmocka_unit_test(test_privileged_devices),
+		cmocka_unit_test(test_device_rules),
 		cmocka_unit_test(test_mountinfo),
 		cmocka_unit_test(test_mountinfo_damaged),
 	};
