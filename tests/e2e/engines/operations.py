@@ -19,6 +19,10 @@ from engine import BIN, IMAGE, PAUSE, POD_ID, POD_TYPE, Containerd, need, run
 POD = f"ops{os.getpid()}"
 HANDLER = '\n[handler.sealpod]\nmemory_mib = 384\n[handler.small]\nplatform = "none"\nmemory_mib = 256\n'
 STARTED = "sealpod_pod_start_seconds"
+SCRIPT = "echo {} >/tmp/name; while :; do sleep 1; done"
+# What ctr gives to a container.
+CAPABILITIES = ["CAP_" + name for name in ("CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE "
+                                           "SYS_CHROOT KILL AUDIT_WRITE").split()]
 
 
 def expect(condition, what, got=""):
@@ -54,8 +58,8 @@ class Test:
     def start_pod(self):
         self.start(POD, PAUSE, {POD_TYPE: "sandbox", POD_ID: POD}, "/bin/sleep", "100000")
         for name in ("one", "two"):
-            self.start(f"{POD}-{name}", IMAGE, {POD_TYPE: "container", POD_ID: POD}, "/bin/sh", "-c",
-                       f"echo {name} >/tmp/name; while :; do sleep 1; done")
+            names = {"io.kubernetes.cri.container-name": name, "io.kubernetes.cri.image-name": IMAGE}
+            self.start(f"{POD}-{name}", IMAGE, {POD_TYPE: "container", POD_ID: POD, **names}, "/bin/sh", "-c", SCRIPT.format(name))
 
     def look(self):
         pods = self.json("ps")
@@ -91,14 +95,17 @@ class Test:
         containers = {c["container"]: c for c in stats[0]["containers"]}
         expect(len(containers) == 3 and all(c["known"] for c in containers.values()), "stats of three containers", stats)
         expect(containers[f"{POD}-one"]["memory"] > 0, "memory of a container", containers)
+        whole = stats[0]["host_all"]
+        expect(whole["source"] == "cgroup" and whole["cpu_ns"] > 10**9 and whole["processes"] > 2, "the host's side of the whole pod", whole)
         host = {h["process"]: h for h in stats[0]["host"]}
+        expect(whole["memory"] > 64 << 20, f"memory of the whole: {whole['memory'] >> 20} MiB", stats)
         expect({"owner", "qemu"} <= set(host), "processes of the host", host)
         self.qemu = host["qemu"]["pid"]
         expect(host["qemu"]["resident"] > 32 * 1024 * 1024 > host["owner"]["resident"] > 0,
                f"memory: QEMU {host['qemu']['resident'] >> 20} MiB, shim {host['owner']['resident'] >> 10} KiB", host)
 
     def metrics(self):
-        args = [BIN / "sealpod", "metrics", "--run-dir", self.engine.run_dir, "--listen", "127.0.0.1:0"]
+        args = [BIN / "sealpod", "metrics", "--run-dir", self.engine.run_dir, "--state-dir", self.engine.base, "--listen", "127.0.0.1:0"]
         with tempfile.TemporaryFile() as log, subprocess.Popen(args, stderr=log) as server:
             try:
                 for _ in range(100):
@@ -116,9 +123,23 @@ class Test:
             if not re.fullmatch(r'# (HELP|TYPE) sealpod_\w+ .+|sealpod_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [0-9.]+', line):
                 expect(False, "a line that Prometheus reads", line)
         names = {line.split("{")[0] for line in text.splitlines() if "{" in line}
-        for name in ("sealpod_pod_info", "sealpod_container_memory_bytes", "sealpod_process_resident_memory_bytes", STARTED):
+        for name in ("sealpod_pod_info", "sealpod_container_memory_bytes", "sealpod_process_resident_memory_bytes", STARTED,
+                     "sealpod_pod_host_memory_bytes", "sealpod_start_seconds_bucket", "sealpod_start_stage_seconds_bucket"):
             expect(name in names, f"metric {name}", sorted(names))
         expect(f'sealpod_container_creations_total{{pod="{POD}"}} 3' in text, "creations are counted", text[:500])
+
+    def policy(self):
+        """A manifest that fits one container and not the other, asked about what this pod was really asked."""
+        rule = {"image": IMAGE, "argv": ["/bin/sh", "-c", SCRIPT.format("one")], "capabilities": CAPABILITIES, "mounts": ["/run"]}
+        manifest = self.engine.base / "manifest.json"
+        manifest.write_text(json.dumps({"version": 1, "allow": ["stats"], "containers": [{"name": n, **rule} for n in ("one", "two")]}))
+        self.engine.ctr("task", "exec", "--exec-id", "asked", f"{POD}-one", "/bin/true", check=True)
+        done = self.sealpod("policy", "test", "--json", "--run-dir", self.engine.run_dir, "--running", POD, manifest, check=False)
+        found = [(a["kind"], a["container"], "allowed" if a["allowed"] else a.get("code") or a["error"]) for a in json.loads(done.stdout)]
+        expect(done.returncode == 1, "a manifest that does not fit", found)
+        for wanted in (("CreateContainer", "one", "allowed"), ("CreateContainer", "two", "manifest.argv"),
+                       ("StartContainer", f"{POD}-one", "allowed"), ("ExecProcess", f"{POD}-one", "manifest.exec")):
+            expect(wanted in found, f"policy test --running: {' '.join(wanted)}", found)
 
     def remove(self):
         self.pod("rm", POD)
@@ -128,6 +149,8 @@ class Test:
                 break
             time.sleep(0.2)
         expect(not pathlib.Path(f"/proc/{self.qemu}").exists(), "its machine is gone", self.qemu)
+        text = self.sealpod("metrics", "--once", "--run-dir", self.engine.run_dir, "--state-dir", self.engine.base).stdout.decode()
+        expect('sealpod_start_seconds_count{platform="none"} 1\n' in text, "its start is still counted", text)
 
 
 def main():
@@ -135,7 +158,7 @@ def main():
     with Containerd(extra=HANDLER) as engine:
         test = Test(engine)
         test.start_pod()
-        for step in (test.look, test.events, test.logs, test.execute, test.stats, test.metrics, test.remove):
+        for step in (test.look, test.events, test.logs, test.execute, test.stats, test.metrics, test.policy, test.remove):
             step()
     return 0
 

@@ -162,7 +162,7 @@ static void test_runtime_class(void **state)
 	assert_string_equal(buf_cstr(&out),
 		"---\napiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata:\n"
 		"  name: sealpod-vtpm\nhandler: sealpod-vtpm\noverhead:\n  podFixed:\n"
-		"    cpu: 400m\n    memory: 208Mi\n");
+		"    cpu: 400m\n    memory: 212Mi\n");
 }
 
 /* ---- on disk ---- */
