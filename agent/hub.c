@@ -32,6 +32,8 @@ struct ask {
 
 struct hub {
 	struct agent *agent;
+	struct hub_config config;
+	bool started;
 	struct process process;
 	struct ttrpc_client *client;
 	struct ask *waiting;
@@ -183,8 +185,9 @@ static void on_ended(void *arg, int status)
 	hub_failed(h, err_new(ERR_PEER, "the hub has ended with status %d", status));
 }
 
-static RESULT start_program(struct hub *h, const struct hub_config *c)
+static RESULT start_program(struct hub *h)
 {
+	const struct hub_config *c = &h->config;
 	static const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 	const char *argv[12] = { c->program, "--platform", c->platform };
 	const char *const options[][2] = { { "--initdata", c->initdata },
@@ -207,6 +210,18 @@ static RESULT start_program(struct hub *h, const struct hub_config *c)
 	return reaper_watch(h->agent->reaper, h->process.pid, on_ended, h);
 }
 
+static RESULT start(struct hub *h)
+{
+	if (h->started)
+		return OK;
+	TRY(watch_directory(h));
+	if (h->config.program)
+		TRY(start_program(h));
+	try_connect(h);
+	h->started = true;
+	return OK;
+}
+
 RESULT hub_new(struct agent *a, const struct hub_config *c, struct hub **ret_hub)
 {
 	AUTO(hub_freep) struct hub *h = calloc(1, sizeof(*h));
@@ -214,12 +229,11 @@ RESULT hub_new(struct agent *a, const struct hub_config *c, struct hub **ret_hub
 	if (!h)
 		return err_new(ERR_NOMEM, "hub");
 	h->agent = a;
+	h->config = *c;
 	h->process = PROCESS_NONE;
 	h->inotify_fd = -1;
-	TRY(watch_directory(h));
-	if (c->program)
-		TRY(start_program(h, c));
-	try_connect(h);
+	if (!c->on_demand)
+		TRY(start(h));
 	*ret_hub = TAKE(h);
 	return OK;
 }
@@ -249,6 +263,12 @@ static RESULT ask(struct hub *h, const struct ask *q, const ProtobufCMessage *ms
 	struct err e;
 
 	TRY(hub_health(h));
+	e = start(h);
+	if (failed(e)) {
+		e = err_add(e, "starting the hub");
+		stop_waiting(h);
+		return e;
+	}
 	p = malloc(sizeof(*p));
 	if (!p)
 		return err_new(ERR_NOMEM, "call of the hub");

@@ -10,9 +10,12 @@ struct hub_config {
 	const char *cdh_config;
 	const char *aa_config;
 	int log_fd; /* its standard error */
+	/* Started when it is first asked: nothing that the open world does by itself needs it. */
+	bool on_demand;
 };
 
-/* Starts it; pulls asked for before it listens wait. */
+/* Starts it; pulls asked for before it listens wait. The texts of `c` stay the caller's, for as
+ * long as the hub. */
 RESULT hub_new(struct agent *a, const struct hub_config *c, struct hub **ret_hub);
 void hub_freep(struct hub **h);
 /* The hub has ended or never listened: nothing can be pulled any more. OK while it works. */

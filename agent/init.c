@@ -141,6 +141,7 @@ static RESULT start_pod(struct agent *a, int log_fd)
 		TRY(agent_load_initdata(a, buf_bytes(&toml)));
 	}
 	TRY(decide_world(a, platform));
+	hub.on_demand = a->open_world;
 	hub.platform = platform;
 	hub.initdata = if_exists(RUN "/" INITDATA_DIR "/initdata.toml");
 	hub.cdh_config = if_exists(RUN "/" INITDATA_DIR "/cdh.toml");

@@ -174,6 +174,9 @@ void sandbox_destroy(struct agent *a, struct ttrpc_call *call, struct bytes payl
 	struct err e = OK;
 
 	(void)payload;
+	/* Once it has the answer the host may end the machine at once. */
+	if (a->set.init)
+		sync();
 	if (!a->stopping)
 		e = loop_add_timer(a->loop, STOP_DELAY_MS, 0, on_stop, a, &timer);
 	a->stopping = true;

@@ -14,7 +14,7 @@ enum {
 
 static RESULT open_tee(struct hub *h, const char *platform)
 {
-	struct tee_guest_config here = { .root = "" };
+	struct tee_guest_config here = { .root = "", .imds_ops = &imds_http };
 	const struct tee_guest_ops *ops;
 	struct digest_value initdata;
 

@@ -76,9 +76,9 @@ RESULT config_defaults(
 void runtime_config_done(struct runtime_config *c)
 {
 	char *const owned[] = { c->handler, c->run_dir, c->state_dir, c->qemu_user, c->virtiofsd,
-		c->accel, c->kernel, c->initrd, c->firmware, c->firmware_vars, c->cmdline,
-		c->kernel_params, c->initdata, c->cpu_model, c->quote_socket, c->id_block,
-		c->id_auth };
+		c->accel, c->kernel, c->initrd, c->initrd_open, c->firmware, c->firmware_vars,
+		c->cmdline, c->kernel_params, c->initdata, c->cpu_model, c->quote_socket,
+		c->id_block, c->id_auth };
 
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		free(owned[i]);
@@ -178,6 +178,17 @@ static RESULT find_firmware(struct runtime_config *c)
 	return OK;
 }
 
+/* Smaller and uncompressed; of images made otherwise there may be none. */
+static RESULT find_open_initrd(const char *dir, struct runtime_config *c)
+{
+	AUTO(auto_free) char *path = NULL;
+
+	TRY(path_join(dir, "initrd-open", &path));
+	if (file_exists(path) && !c->initrd_open)
+		c->initrd_open = TAKE(path);
+	return OK;
+}
+
 static RESULT find_guest(struct runtime_config *c)
 {
 	AUTO(auto_free) char *dir = NULL;
@@ -192,7 +203,11 @@ static RESULT find_guest(struct runtime_config *c)
 	TRY(guest_files_dir(c->arch, &dir));
 	if (!c->kernel)
 		TRY(path_join(dir, "vmlinuz", &c->kernel));
-	return c->initrd ? OK : path_join(dir, "initrd", &c->initrd);
+	if (c->initrd)
+		return OK;
+	if (c->platform == &vm_none)
+		TRY(find_open_initrd(dir, c));
+	return path_join(dir, "initrd", &c->initrd);
 }
 
 static RESULT find_arch(struct runtime_config *c)

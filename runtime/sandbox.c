@@ -177,13 +177,14 @@ void sandbox_abort(struct sandbox *s)
 	s->aborted = true;
 }
 
-/* The guest powers itself off; one that does not is ended. */
+/* A guest that answers has written everything and is ended; one that does not may be so quick in
+ * powering itself off that the answer is lost. */
 static void power_off(struct sandbox *s)
 {
 	uint64_t until = clock_monotonic_ms() + POWER_OFF_MS;
 
-	if (!s->machine.dead)
-		err_ignore(agent_destroy_sandbox(s->agent)); /* a quick guest answers nothing */
+	if (!s->machine.dead && !failed(agent_destroy_sandbox(s->agent)))
+		return;
 	while (!s->machine.dead && clock_monotonic_ms() < until) {
 		if (failed(loop_once(s->c.loop, ROUND_MS)))
 			return;

@@ -151,6 +151,14 @@ static RESULT make_share(struct sandbox *s)
 	return host_mount_shared(s->share_dir);
 }
 
+/* Where all files are the host's, the guest needs nothing to pull images with. */
+static const char *choose_initrd(const struct sandbox *s)
+{
+	const struct runtime_config *c = s->c.runtime;
+
+	return s->shared && c->initrd_open ? c->initrd_open : c->initrd;
+}
+
 static struct launch_from launch_from(const struct sandbox *s)
 {
 	const struct runtime_config *c = s->c.runtime;
@@ -158,7 +166,7 @@ static struct launch_from launch_from(const struct sandbox *s)
 	return (struct launch_from){
 		.platform = c->platform,
 		.kernel = c->kernel,
-		.initrd = c->initrd,
+		.initrd = choose_initrd(s),
 		.append = s->append,
 		.firmware = c->firmware,
 		.firmware_vars = c->firmware_vars,
@@ -186,7 +194,7 @@ static RESULT make_launch(struct sandbox *s, struct vm_launch *l)
 			.memory_mib = s->size.memory_mib,
 			.cpus = s->size.vcpus,
 			.kernel = c->kernel,
-			.initrd = c->initrd,
+			.initrd = choose_initrd(s),
 			.append = s->files.append ? s->files.append : s->append,
 			.firmware = c->firmware,
 			.firmware_vars = s->files.vars,

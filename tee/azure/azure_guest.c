@@ -30,6 +30,7 @@ struct tee_guest {
 	struct vtpm_tpm *tpm;
 	char *url;
 	struct imds imds;
+	const struct imds_ops *service; /* NULL: this program only binds */
 };
 
 /* ---- the HCL report ---- */
@@ -162,11 +163,13 @@ static struct err put_hardware(
 {
 	AUTO(buf_done) struct buf vcek = BUF_INIT(CERT_MAX), quote = BUF_INIT(TD_QUOTE_MAX);
 
+	if (!g->service)
+		return err_new(ERR_UNSUPPORTED, "this program does not ask the metadata service");
 	if (g->report_type == HCL_SNP) {
-		TRY(imds_vcek(&g->imds, &vcek));
+		TRY(g->service->vcek(&g->imds, &vcek));
 		return put_padded(w, "vcek", buf_bytes(&vcek));
 	}
-	TRY(imds_td_quote(&g->imds, bytes_of(hcl->hardware.p, TDREPORT_SIZE), &quote));
+	TRY(g->service->td_quote(&g->imds, bytes_of(hcl->hardware.p, TDREPORT_SIZE), &quote));
 	return put_padded(w, "td_quote", buf_bytes(&quote));
 }
 
@@ -246,6 +249,7 @@ static struct err azure_open(const struct tee_guest_config *c, const struct tee 
 	if (c->imds)
 		TRY(str_dup(c->imds, &g->url));
 	g->imds = (struct imds){ .url = g->url, .timeout_ms = c->azure_timeout_ms };
+	g->service = c->imds_ops;
 	TRY(vtpm_guest_open(c, &g->tpm));
 	TRY(check_type(g->tpm, report_type));
 	TRY(vtpm_tpm_use_ak(g->tpm, AK_HANDLE));

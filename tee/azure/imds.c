@@ -6,6 +6,7 @@
 #include <base/json.h>
 #include <crypto/x509.h>
 #include <net/http_client.h>
+#include <tee/tee.h>
 
 #define SERVICE	 "http://169.254.169.254"
 #define AMD	 "/metadata/THIM/amd/certification"
@@ -108,7 +109,7 @@ static struct err get_vcek(const struct imds *m, struct buf *ret_der)
 	return failed(e) ? err_add(e, "vcekCert") : x509_der(cert, ret_der);
 }
 
-RESULT imds_vcek(const struct imds *m, struct buf *ret_der)
+static RESULT imds_vcek(const struct imds *m, struct buf *ret_der)
 {
 	return blame(get_vcek(m, ret_der), m, "VCEK", AMD);
 }
@@ -157,7 +158,12 @@ static struct err get_td_quote(const struct imds *m, struct bytes tdreport, stru
 	return decode_quote(quote, ret_quote);
 }
 
-RESULT imds_td_quote(const struct imds *m, struct bytes tdreport, struct buf *ret_quote)
+static RESULT imds_td_quote(const struct imds *m, struct bytes tdreport, struct buf *ret_quote)
 {
 	return blame(get_td_quote(m, tdreport, ret_quote), m, "TD quote", TD_QUOTE);
 }
+
+const struct imds_ops imds_http = {
+	.vcek = imds_vcek,
+	.td_quote = imds_td_quote,
+};

@@ -14,7 +14,9 @@ struct imds {
  * Both: ERR_TIMEOUT, ERR_PEER (no connection, another status than 200; asked again before it is
  * given up when the service is busy or broken), ERR_FORMAT. The text names address and member.
  */
-/* DER of the certificate of this machine's chip (VCEK). */
-RESULT imds_vcek(const struct imds *m, struct buf *ret_der);
-/* The quoting enclave's signature over what a TDREPORT says: a TD quote. */
-RESULT imds_td_quote(const struct imds *m, struct bytes tdreport, struct buf *ret_quote);
+struct imds_ops {
+	/* DER of the certificate of this machine's chip (VCEK). */
+	RESULT (*vcek)(const struct imds *m, struct buf *ret_der);
+	/* The quoting enclave's signature over what a TDREPORT says: a TD quote. */
+	RESULT (*td_quote)(const struct imds *m, struct bytes tdreport, struct buf *ret_quote);
+};

@@ -22,7 +22,7 @@ trap clean EXIT
 
 # LINUX_CMDLINE_OPEN of measured-boot/cmdline.h
 append="console=hvc0 panic=-1 oops=panic module.sig_enforce=1 debugfs=off vsyscall=none"
-append+=" no_timer_check cryptomgr.notests i8042.nokbd i8042.noaux tpm_tis.interrupts=0 quiet sealpod.manifest=none"
+append+=" no_timer_check cryptomgr.notests i8042.nokbd i8042.noaux tpm_tis.interrupts=0 rcupdate.rcu_expedited=1 quiet sealpod.manifest=none"
 qemu-system-x86_64 -M q35,accel=tcg -cpu max -smp 2 -m 512 -nodefaults -display none -no-reboot \
 	-kernel "$guest/vmlinuz" -initrd "$guest/initrd" -append "$append" \
 	-device virtio-serial-pci \

@@ -47,10 +47,11 @@ struct runtime_config {
 	enum vm_arch arch;
 	char *accel;					  /* "kvm", "tcg", "auto" */
 	char *kernel, *initrd, *firmware, *firmware_vars; /* NULL where the platform has none */
-	char *cmdline;					  /* NULL: the shipped one */
-	char *kernel_params;	    /* appended to it; NULL: nothing. Platform none only */
-	bool debug;		    /* the shipped command line for people */
-	uint64_t vcpus, memory_mib; /* without limits in the pod */
+	char *initrd_open;   /* of pods whose files are the host's; NULL: `initrd` was named */
+	char *cmdline;	     /* NULL: the shipped one */
+	char *kernel_params; /* appended to it; NULL: nothing. Platform none only */
+	bool debug;	     /* the shipped command line for people */
+	uint64_t vcpus, memory_mib;			    /* without limits in the pod */
 	uint64_t overhead_vcpus_milli, overhead_memory_mib; /* beside the pod's limits */
 	enum runtime_shared_fs shared_fs;
 	enum runtime_empty_dir empty_dir;

@@ -33,12 +33,18 @@ struct tee_io {
 };
 /* Library tee-guest: the kernel's. */
 extern const struct tee_io tee_io_kernel;
+/* Library tee-guest: Azure's metadata service by HTTP. */
+struct imds_ops;
+extern const struct imds_ops imds_http;
 
 struct tee_guest_config {
 	const char
 		*root; /* where devices and sysfs are found: "" in a guest, a directory in tests */
 	const char *tcti; /* vtpm, az-*: TCTI string, NULL: "device:<root>/dev/tpmrm0" */
 	const char *imds; /* az-*: metadata service, NULL: Azure's "http://169.254.169.254" */
+	/* az-*: who asks it, &imds_http; NULL: nobody, so evidence is ERR_UNSUPPORTED. A program
+	 * that only binds initdata then carries no HTTP client and its forty libraries. */
+	const struct imds_ops *imds_ops;
 	/* tdx: quote generation service, for kernels without configfs-tsm; NULL: the host's by
 	 * vsock, port of <root>/etc/tdx-attest.conf or 4050 */
 	const char *qgs;

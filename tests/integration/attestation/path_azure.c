@@ -42,7 +42,9 @@ static void start(struct path *p, bool tdx)
 	m->snp = m->g.snp.report;
 	m->td = m->g.td.td;
 	path_trust(p, m->g.anchors.vendor.v[0]);
-	p->config = (struct tee_guest_config){ .tcti = m->azure.tcti, .imds = m->azure.imds };
+	p->config = (struct tee_guest_config){
+		.tcti = m->azure.tcti, .imds = m->azure.imds, .imds_ops = &imds_http
+	};
 }
 
 static void stop(struct path *p)

@@ -32,9 +32,10 @@ static void start(struct side *s, bool tdx, const char *name)
 	*s = (struct side){ .tee = tee_by_platform(tdx ? "az-tdx-vtpm" : "az-snp-vtpm") };
 	azure_gen_init(&s->g, tdx);
 	fake_azure_start(&s->azure, name, &s->g);
-	s->config = (struct tee_guest_config){
-		.tcti = s->azure.tcti, .imds = s->azure.imds, .azure_timeout_ms = SHORT_MS
-	};
+	s->config = (struct tee_guest_config){ .tcti = s->azure.tcti,
+		.imds = s->azure.imds,
+		.imds_ops = &imds_http,
+		.azure_timeout_ms = SHORT_MS };
 	assert_ok(digest(DIGEST_SHA384, bytes_str("runtime data"), &s->report_data));
 	assert_ok(digest(DIGEST_SHA256, bytes_str("initdata"), &s->initdata));
 }
