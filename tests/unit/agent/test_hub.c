@@ -4,7 +4,6 @@
 #include "util.h"
 
 #include <base/file.h>
-#include <sys/stat.h>
 
 enum {
 	ROUNDS = 1000,
@@ -19,8 +18,7 @@ static void write_program(void)
 	char text[1300];
 
 	(void)snprintf(text, sizeof(text), "#!/bin/sh\necho x >>%s\nexec sleep 100\n", mark);
-	assert_ok(file_write(program, bytes_str(text)));
-	assert_int_equal(chmod(program, 0700), 0);
+	assert_ok(file_write_atomic(program, bytes_str(text), 0700));
 }
 
 static int setup(void **state)
