@@ -15,6 +15,28 @@ enum {
 };
 
 /* ---- policy_images.c: what images bring ---- */
+/* Options of commands that look at images; `type` holds `place`, `image_pull`, `images` and `arch`.
+ */
+#define POLICY_IMAGE_OPTIONS(type, what)                                                           \
+	{ .name = "image-pull",                                                                    \
+		.kind = CLI_CHOICE,                                                                \
+		.offset = offsetof(type, image_pull),                                              \
+		.choices = "registry|none",                                                        \
+		.value = "HOW",                                                                    \
+		.help = "where " what },                                                           \
+		{ .name = "image",                                                                 \
+			.kind = CLI_LIST,                                                          \
+			.offset = offsetof(type, images),                                          \
+			.value = "REFERENCE=PLACE",                                                \
+			.help = "look for this image at oci:DIR[:TAG] or docker://REFERENCE; may " \
+				"be given again" },                                                \
+		{ .name = "arch",                                                                  \
+			.kind = CLI_CHOICE,                                                        \
+			.offset = offsetof(type, arch),                                            \
+			.choices = "amd64|s390x|arm64",                                            \
+			.value = "NAME",                                                           \
+			.help = "of the guests (amd64)" },                                         \
+		IMAGE_PLACE_OPTIONS(type)
 struct policy_images {
 	struct image_place_options place;
 	const struct strv *instead; /* "REFERENCE=PLACE" */

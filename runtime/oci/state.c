@@ -267,29 +267,29 @@ static RESULT read_state(struct oci_container *c, const char *id)
 	return OK;
 }
 
-RESULT oci_container_peek(const char *root, const char *id, struct oci_container *ret_container)
+static RESULT open_container(
+	const char *root, const char *id, bool locked, struct oci_container *ret_container)
 {
 	AUTO(oci_container_done) struct oci_container c = OCI_CONTAINER_NONE;
 
 	TRY(oci_id_check(id));
 	TRY(path_join(root, id, &c.dir));
-	TRY(read_state(&c, id));
+	if (locked)
+		TRY(lock(&c, true));
+	TRY(read_state(&c, id)); /* after the lock: whoever had it may have changed or removed it */
 	*ret_container = c;
 	c = OCI_CONTAINER_NONE;
 	return OK;
 }
 
+RESULT oci_container_peek(const char *root, const char *id, struct oci_container *ret_container)
+{
+	return open_container(root, id, false, ret_container);
+}
+
 RESULT oci_container_load(const char *root, const char *id, struct oci_container *ret_container)
 {
-	AUTO(oci_container_done) struct oci_container c = OCI_CONTAINER_NONE;
-
-	TRY(oci_id_check(id));
-	TRY(path_join(root, id, &c.dir));
-	TRY(lock(&c, true));
-	TRY(read_state(&c, id)); /* after the lock: whoever had it may have changed or removed it */
-	*ret_container = c;
-	c = OCI_CONTAINER_NONE;
-	return OK;
+	return open_container(root, id, true, ret_container);
 }
 
 RESULT oci_container_try(const char *root, const char *id, struct oci_container *ret_container)
