@@ -208,6 +208,81 @@ static void test_version_2(void **state)
 	check_root(HOST_CGROUP_ROOT "/unified", "");
 }
 
+/* ---- what files say, below a root of our own ---- */
+
+struct said {
+	const char *path, *text;
+};
+
+static void put_files(const char *root, const struct said *files, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		AUTO(auto_free) char *path = NULL;
+
+		assert_ok(path_join(root, files[i].path, &path));
+		char *slash = strrchr(path, '/');
+		*slash = '\0';
+		assert_ok(dir_make(path, 0700));
+		*slash = '/';
+		assert_ok(file_write_atomic(path, bytes_str(files[i].text), 0600));
+	}
+}
+
+static void check_usage(const char *name, const struct said *files, size_t n)
+{
+	AUTO(auto_free) char *root = NULL;
+	struct host_cgroup_usage u = { 0 };
+	struct host_cgroup_spec spec = { .path = "/a/b", .id = "x" };
+
+	assert_ok(path_join(test_dir(), name, &root));
+	put_files(root, files, n);
+	spec.root = root;
+	assert_ok(host_cgroup_usage(&spec, &u));
+	assert_int_equal(u.cpu_ns, 7000);
+	assert_int_equal(u.memory_bytes, 4096 + 100);
+	assert_int_equal(u.processes, 5);
+	assert_int_equal(u.read_bytes, 11);
+	assert_int_equal(u.write_bytes, 22);
+	spec.path = "/a/c";
+	spec.id = "y";
+	assert_err(host_cgroup_usage(&spec, &u), ERR_NOT_FOUND);
+}
+
+static void test_usage(void **state)
+{
+	static const struct said v2[] = {
+		{ "cgroup.controllers", "cpu io memory pids\n" },
+		{ "a/b/cpu.stat", "nr_x 3\nusage_usec 4\nuser_usec 1\nsystem_usec 3\n" },
+		{ "sealpod-overhead/x/cpu.stat", "usage_usec 3\n" },
+		{ "a/b/memory.current", "4096\n" },
+		{ "sealpod-overhead/x/memory.current", "100\n" },
+		{ "a/b/pids.current", "5\n" },
+		{ "a/b/io.stat", "8:0 rbytes=1 wbytes=2 rios=9 wios=9 dbytes=0 dios=0\n"
+				 "253:1 rbytes=10 wbytes=20 rios=9 wios=9 dbytes=0 dios=0\n" },
+	};
+	static const struct said v1[] = {
+		{ "cpuacct/cgroup.procs", "" },
+		{ "cpuacct/a/b/cpuacct.usage", "7000\n" },
+		{ "memory/cgroup.procs", "" },
+		{ "memory/a/b/memory.usage_in_bytes", "4196\n" },
+		{ "pids/cgroup.procs", "" },
+		{ "pids/a/b/pids.current", "2\n" },
+		{ "pids/sealpod-overhead/x/pids.current", "3\n" },
+		{ "blkio/cgroup.procs", "" },
+		{ "blkio/a/b/blkio.throttle.io_service_bytes",
+			"8:0 Read 1\n8:0 Write 2\n8:0 Sync 0\n8:0 Total 3\n"
+			"253:1 Read 10\n253:1 Write 20\n253:1 Total 30\nTotal 33\n" },
+		/* Beside version 1 it has no controllers. */
+		{ "unified/cgroup.procs", "" },
+		{ "unified/cgroup.controllers", "" },
+		{ "unified/a/b/pids.current", "99\n" },
+	};
+
+	(void)state;
+	check_usage("v2", v2, ARRAY_LEN(v2));
+	check_usage("v1", v1, ARRAY_LEN(v1));
+}
+
 static void test_overhead(void **state)
 {
 	(void)state;
@@ -392,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_enter),
 		cmocka_unit_test(test_version_2),
+		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_overhead),
 		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_itself),

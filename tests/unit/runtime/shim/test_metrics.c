@@ -1,4 +1,5 @@
 /* Statistics of a guest in both shapes, whichever cgroup version the guest has. */
+#include "host_usage.h"
 #include "metrics.h"
 #include "util.h"
 
@@ -184,6 +185,42 @@ static void test_v2(void **state)
 	}
 }
 
+/* What a pod costs the host, as an engine reads it. */
+static void test_host(void **state)
+{
+	const struct pod_host_stats h = {
+		.processes = { { .user_ns = 2000, .system_ns = 3000 },
+			{ .user_ns = 4000, .system_ns = 5000 } },
+		.n_processes = 2,
+		.all = { .cpu_ns = 20000,
+			.memory_bytes = 4096,
+			.processes = 7,
+			.read_bytes = 8,
+			.write_bytes = 9 },
+	};
+	AUTO(buf_done) struct buf v1 = BUF_INIT(METRICS_MAX);
+	AUTO(buf_done) struct buf v2 = BUF_INIT(METRICS_MAX);
+	AUTO(pb_free_any) Cgroups1__Metrics *m1 = NULL;
+	AUTO(pb_free_any) Cgroups2__Metrics *m2 = NULL;
+
+	(void)state;
+	assert_ok(host_usage_pack(&h, false, &v1));
+	assert_ok(PB_UNPACK(cgroups1__metrics, buf_bytes(&v1), &m1));
+	assert_int_equal(m1->cpu->usage->total, 20000);
+	assert_int_equal(m1->cpu->usage->user, 6000);
+	assert_int_equal(m1->cpu->usage->kernel, 8000);
+	assert_int_equal(m1->memory->usage->usage, 4096);
+	assert_int_equal(m1->pids->current, 7);
+	assert_int_equal(m1->blkio->io_service_bytes_recursive[1]->value, 9);
+	assert_ok(host_usage_pack(&h, true, &v2));
+	assert_ok(PB_UNPACK(cgroups2__metrics, buf_bytes(&v2), &m2));
+	assert_int_equal(m2->cpu->usage_usec, 20);
+	assert_int_equal(m2->memory->usage, 4096);
+	assert_int_equal(m2->io->n_usage, 1);
+	assert_int_equal(m2->io->usage[0]->rbytes, 8);
+	assert_int_equal(m2->io->usage[0]->wbytes, 9);
+}
+
 static void test_empty_and_too_long(void **state)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT(METRICS_MAX);
@@ -202,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_v1),
 		cmocka_unit_test(test_v2),
+		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_empty_and_too_long),
 	};
 
