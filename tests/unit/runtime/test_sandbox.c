@@ -7,7 +7,7 @@
 
 #include <base/clock.h>
 #include <base/file.h>
-#include <runtime/pod.h>
+#include <runtime/pod_requests.h>
 #include <runtime/sandbox.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -156,6 +156,32 @@ static void assert_log(const char *part)
 		fail_msg("'%s' is not in:\n%s", part, buf_cstr(&text));
 }
 
+static struct err add_kind(void *arg, const struct json *request, size_t number)
+{
+	const struct json *body = json_get(request, "request");
+	uint64_t status = 0;
+
+	(void)number;
+	(void)json_u64(json_get(body, "status"), &status);
+	buf_printf(arg, "%s(%s%s) ", json_string(json_get(request, "kind")),
+		json_get(body, "spec")	    ? "spec"
+		: json_get(body, "process") ? "process"
+					    : "",
+		status == 137 ? "137" : "");
+	assert_string_equal(json_string(json_get(body, "container_id")), "c1");
+	return OK;
+}
+
+static void assert_recorded(const char *want)
+{
+	AUTO(buf_done) struct buf kinds = BUF_INIT(LOG_MAX);
+	AUTO(auto_free) char *dir = NULL;
+
+	assert_ok(path_join(run_dir, "pods/Pod_1.x", &dir));
+	assert_ok(pod_requests_read(dir, add_kind, &kinds));
+	assert_string_equal(buf_cstr(&kinds), want);
+}
+
 /* ---- what a pod asks of its guest ---- */
 
 static void test_life(void **state)
@@ -186,6 +212,8 @@ static void test_life(void **state)
 	assert_int_equal(t.status, 137);
 	assert_ok(result(&t, sandbox_container_remove(t.sandbox, "c1", on_done, &t)));
 	assert_err(sandbox_container_remove(t.sandbox, "c1", on_done, &t), ERR_NOT_FOUND);
+	assert_recorded("CreateContainer(spec) StartContainer() PauseContainer() "
+			"ExecProcess(process) Exit(137) RemoveContainer() ");
 	sandbox_stop(t.sandbox);
 	assert_int_equal(t.died, 0);
 	assert_nothing_left();
