@@ -166,8 +166,9 @@ void serve_shutdown(void *arg, struct ttrpc_call *call, struct bytes payload)
 	struct shim *s = arg;
 	struct err e = PB_UNPACK(task__shutdown_request, payload, &q);
 
-	/* Engines ask after every container; the last one counts. */
-	if (failed(e) || (s->n_containers > 0 && !q->now))
+	/* Engines ask after every container; the last one counts, but a pod of the Sandbox API ends
+	 * by ShutdownSandbox. */
+	if (failed(e) || ((s->n_containers > 0 || s->planned) && !q->now))
 		answer_result(call, e);
 	else
 		pod_shut_down(s, call);

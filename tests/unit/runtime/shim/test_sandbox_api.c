@@ -109,6 +109,32 @@ static void test_life(void **state)
 	assert_true(p.ended);
 }
 
+/* containerd says Shutdown after every container that it deleted; an init container is the only one
+ * at that time, and the pod lives on. */
+static void test_outlives_containers(void **state)
+{
+	AUTO(peer_done) struct peer p;
+	unsigned status = 0;
+
+	(void)state;
+	peer_open(&p);
+	assert_ok(create(&p, POD_CONFIG_TYPE, "10.0.0.10"));
+	assert_ok(api(&p, "StartSandbox", "c1", NULL));
+	peer_bundle(&p, "container");
+	for (unsigned i = 0; i < 2; i++) {
+		assert_ok(peer_create(&p, "init"));
+		assert_ok(peer_start(&p, "init", NULL));
+		fake_exit("init", "", 0);
+		assert_ok(peer_wait(&p, "init", NULL, &status));
+		assert_ok(peer_delete(&p, "init", NULL, NULL));
+		assert_ok(peer_simple(&p, "Shutdown", "init"));
+		expect_state(&p, "SANDBOX_READY");
+		assert_false(p.ended);
+	}
+	assert_ok(api(&p, "ShutdownSandbox", "c1", NULL));
+	assert_true(p.ended);
+}
+
 static void test_platform(void **state)
 {
 	AUTO(peer_done) struct peer p;
@@ -196,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_outlives_containers),
 		cmocka_unit_test(test_platform),
 		cmocka_unit_test(test_written_configuration),
 		cmocka_unit_test(test_refusals),
