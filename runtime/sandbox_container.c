@@ -154,6 +154,8 @@ static RESULT prepare(struct create *k, const struct sandbox_container *c)
 	TRY(message_set(&r->exec_id, c->id));
 	TRY(read_spec(k, c->bundle, &r->oci));
 	k->role = oci_role(r->oci, &sandbox_id);
+	if (k->s->c.gives_files && k->role == OCI_CONTAINER)
+		TRY(spec_add_pod_files(k->s->bundle, r->oci));
 	TRY(sandbox_host_limit(
 		k->s, &k->box->cpus, r->oci->linux_ ? r->oci->linux_->resources : NULL));
 	TRY(k->s->shared ? share_rootfs(k, c) : sandbox_pull_rootfs(k, c));

@@ -2,6 +2,7 @@
 
 #include "message.h"
 
+#include <base/file.h>
 #include <net/pb.h>
 
 #define PKG_OCI "io.katacontainers.pkg.oci."
@@ -128,6 +129,47 @@ RESULT spec_amend(const struct spec_amend *how, Oci__Spec *spec, bool *ret_pidns
 	if (spec->linux_)
 		TRY(amend_linux(spec->linux_, how->shared, ret_pidns));
 	return amend_annotations(how, spec);
+}
+
+static bool is_mounted(const Oci__Spec *spec, const char *at)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		if (str_equal(spec->mounts[i]->destination, at))
+			return true;
+	}
+	return false;
+}
+
+static RESULT add_bind(const char *source, const char *at, Oci__Spec *spec)
+{
+	AUTO(pb_free_any) Oci__Mount *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return err_new(ERR_NOMEM, "mount");
+	oci__mount__init(m);
+	TRY(message_set(&m->destination, at));
+	TRY(message_set(&m->source, source));
+	TRY(message_set(&m->type, "bind"));
+	TRY(message_add_text(&m->options, &m->n_options, "rbind"));
+	TRY(MESSAGE_ADD(&spec->mounts, &spec->n_mounts, m));
+	m = NULL;
+	return OK;
+}
+
+RESULT spec_add_pod_files(const char *dir, Oci__Spec *spec)
+{
+	static const char *const names[] = { "resolv.conf", "hostname" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO(auto_free) char *source = NULL;
+		AUTO(auto_free) char *at = NULL;
+
+		TRY(path_join(dir, names[i], &source));
+		TRY(path_join("/etc", names[i], &at));
+		if (file_exists(source) && !is_mounted(spec, at))
+			TRY(add_bind(source, at, spec));
+	}
+	return OK;
 }
 
 const char *spec_image_name(const Oci__Spec *spec, enum oci_role role)

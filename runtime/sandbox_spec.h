@@ -15,6 +15,9 @@ struct spec_amend {
 };
 /* ERR_FORMAT: no process, no root. *ret_pidns: the container joins a PID namespace of the pod. */
 RESULT spec_amend(const struct spec_amend *how, Oci__Spec *spec, bool *ret_pidns);
+/* Files that a pod gives each container that has none mounted there: resolv.conf and hostname of
+ * `dir`, where they are. */
+RESULT spec_add_pod_files(const char *dir, Oci__Spec *spec);
 /* The process of an exec: labels of the host's security modules mean nothing there. */
 RESULT spec_amend_process(Oci__Process *p);
 /* What a guest can do with limits: the host's processors are not its own, and only the agent of the

@@ -112,6 +112,7 @@ static RESULT make_sandbox(struct shim *s, const struct pod_plan *plan)
 		.bundle = plan->bundle,
 		.netns = netns && netns[0] ? netns : NULL,
 		.new_netns = netns && !netns[0] && !s->planned,
+		.gives_files = s->planned, /* containerd leaves them to the Sandbox API's pods */
 		.progress = on_progress,
 		.oom = on_oom,
 		.died = on_died,

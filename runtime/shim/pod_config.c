@@ -47,6 +47,16 @@ static RESULT write_resolv_conf(const Cri__DNSConfig *dns, const char *path)
 	return file_write_atomic(path, buf_bytes(&out), CONF_MODE);
 }
 
+static RESULT write_hostname(const char *bundle, const char *name)
+{
+	AUTO(auto_free) char *path = NULL;
+	AUTO(auto_free) char *line = NULL;
+
+	TRY(path_join(bundle, "hostname", &path));
+	TRY(str_format(&line, "%s\n", name));
+	return file_write_atomic(path, bytes_str(line), CONF_MODE);
+}
+
 static bool is_role(const char *name)
 {
 	return str_equal(name, "io.kubernetes.cri.container-type") ||
@@ -123,6 +133,8 @@ RESULT pod_config_write(const struct pod_config *c, const char *bundle)
 	TRY(path_join(bundle, "resolv.conf", &resolv_conf));
 	if (dns)
 		TRY(write_resolv_conf(k->dns_config, resolv_conf));
+	if (k && k->hostname[0])
+		TRY(write_hostname(bundle, k->hostname));
 	jw_object(&w);
 	jw_kstr(&w, "ociVersion", "1.0.2");
 	jw_kstr(&w, "hostname", k ? k->hostname : "");

@@ -25,6 +25,7 @@ struct sandbox_config {
 	/* Without a path: a new namespace, which QEMU is in. Whoever asked for the pod fills it
 	 * later, and sandbox_network_update() takes what is there. */
 	bool new_netns;
+	bool gives_files; /* resolv.conf and hostname of `bundle` are mounted in the containers */
 	/* What the sandbox says by itself. Any may be NULL. */
 	void (*progress)(void *arg, const struct run_progress *p);
 	void (*oom)(void *arg, const char *container_id);

@@ -7,6 +7,7 @@
 #include "sandbox_volume.h"
 #include "util.h"
 
+#include <base/file.h>
 #include <net/pb.h>
 
 static Oci__Spec *spec_of(const char *json)
@@ -290,6 +291,28 @@ static void test_amend(void **state)
 	assert_string_equal(s->linux_->mountlabel, "");
 }
 
+/* What is mounted already stays, what the pod has not is left out. */
+static void test_pod_files(void **state)
+{
+	AUTO(auto_free) char *resolv = NULL;
+	AUTO(pb_free_any) Oci__Spec *bare = spec_of("{}");
+	AUTO(pb_free_any) Oci__Spec *has = spec_of(
+		"{\"mounts\":[{\"destination\":\"/etc/resolv.conf\",\"source\":\"/mine\"}]}");
+
+	(void)state;
+	assert_ok(path_join(test_dir(), "resolv.conf", &resolv));
+	assert_ok(file_write_atomic(resolv, bytes_str("nameserver 10.0.0.1\n"), 0644));
+	assert_ok(spec_add_pod_files(test_dir(), bare));
+	assert_int_equal(bare->n_mounts, 1);
+	assert_string_equal(bare->mounts[0]->destination, "/etc/resolv.conf");
+	assert_string_equal(bare->mounts[0]->source, resolv);
+	assert_string_equal(bare->mounts[0]->type, "bind");
+	assert_string_equal(bare->mounts[0]->options[0], "rbind");
+	assert_ok(spec_add_pod_files(test_dir(), has));
+	assert_int_equal(has->n_mounts, 1);
+	assert_string_equal(has->mounts[0]->source, "/mine");
+}
+
 static void test_amend_refuses(void **state)
 {
 	const struct spec_amend how = { .bundle = "/b", .root = "/r" };
@@ -386,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_amend),
 		cmocka_unit_test(test_amend_refuses),
+		cmocka_unit_test(test_pod_files),
 		cmocka_unit_test(test_images),
 		cmocka_unit_test(test_device_rules),
 		cmocka_unit_test(test_mountinfo),

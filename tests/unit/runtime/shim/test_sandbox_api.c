@@ -155,6 +155,7 @@ static void test_written_configuration(void **state)
 	AUTO(peer_done) struct peer p;
 	AUTO(auto_free) char *spec = NULL;
 	AUTO(auto_free) char *resolv = NULL;
+	AUTO(auto_free) char *hostname = NULL;
 	AUTO(buf_done) struct buf text = BUF_INIT(1 << 16);
 	AUTO(json_freep) struct json *j = NULL;
 
@@ -176,6 +177,10 @@ static void test_written_configuration(void **state)
 	buf_clear(&text);
 	assert_ok(file_read(resolv, &text));
 	assert_string_equal(buf_cstr(&text), "nameserver 10.0.0.10\nsearch a.b b\n");
+	assert_ok(path_join(p.bundle, "hostname", &hostname));
+	buf_clear(&text);
+	assert_ok(file_read(hostname, &text));
+	assert_string_equal(buf_cstr(&text), "pod-1\n");
 }
 
 static void test_refusals(void **state)
