@@ -1,3 +1,4 @@
+#include "boot.h"
 #include "reply.h"
 #include "requests.h"
 
@@ -79,11 +80,18 @@ RESULT network_check_interface(const Types__Interface *i)
 
 static RESULT set_interface(struct agent *a, const Types__Interface *i)
 {
+	struct err e;
+
 	TRY(check_open(a, "interface"));
 	if (a->n_interfaces_set == AGENT_INTERFACES_MAX && !a->open_world)
 		return err_new(ERR_LIMIT, "more than %d interfaces", AGENT_INTERFACES_MAX);
 	TRY(network_check_interface(i));
 	a->n_interfaces_set += !a->open_world;
+	e = a->effects->interface_set(i);
+	if (e.code != ERR_NOT_FOUND || !a->set.init)
+		return e;
+	/* Only a machine without such a device when it started lacks the module. */
+	TRY(boot_modules(BOOT_MODULES_FILE, "virtio-net", false));
 	return a->effects->interface_set(i);
 }
 
