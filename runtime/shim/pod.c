@@ -167,6 +167,9 @@ RESULT pod_update_network(struct shim *s)
 	if (why.code == ERR_OK && !s->aborted && !s->shutting_down)
 		return OK;
 	pod_stop_soon(s);
+	/* To an engine this would be a container that is not there, and nothing to clean up. */
+	if (why.code == ERR_NOT_FOUND)
+		why.code = ERR_PEER;
 	return why.code == ERR_OK ? err_new(ERR_STATE, "the start was given up")
 				  : err_restore(&why);
 }

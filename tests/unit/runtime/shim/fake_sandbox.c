@@ -317,8 +317,9 @@ RESULT sandbox_network_update(struct sandbox *s)
 		TRY(loop_once(s->c.loop, 5));
 	if (s->aborted)
 		return err_new(ERR_STATE, "aborted");
-	return fake.fail && str_equal(fake.fail, "network") ? err_new(ERR_PEER, "no place for eth0")
-							    : OK;
+	return fake.fail && str_equal(fake.fail, "network")
+		       ? err_new(ERR_NOT_FOUND, "no place for eth0")
+		       : OK;
 }
 
 void sandbox_abort(struct sandbox *s)
