@@ -34,9 +34,12 @@ static void machine_under_test_done(struct machine_under_test *t)
 
 static void start(struct machine_under_test *t, const char *mode)
 {
+	static char user[] = "root"; /* others need not reach the fake */
+
 	*t = (struct machine_under_test){ .runtime = { .run_dir = run_dir,
 						  .state_dir = run_dir,
 						  .platform = &vm_none,
+						  .qemu_user = user,
 						  .arch = VM_ARCH_X86_64,
 						  .kernel = kernel,
 						  .initrd = kernel,
