@@ -1,4 +1,5 @@
 #include "fd_wait.h"
+#include "process_devices.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +9,7 @@
 #include <base/process.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -23,6 +25,7 @@ enum step {
 	STEP_PARENT,
 	STEP_DESCRIPTORS,
 	STEP_DIRECTORY,
+	STEP_DEVICES,
 	STEP_CAPABILITIES,
 	STEP_USER,
 	STEP_PRIVILEGES,
@@ -30,8 +33,8 @@ enum step {
 };
 
 static const char *const step_names[] = { "new session", "watching the parent", "descriptors",
-	"working directory", "dropping capabilities", "changing the user", "no_new_privs",
-	"executing" };
+	"working directory", "nodes of its devices", "dropping capabilities", "changing the user",
+	"no_new_privs", "executing" };
 
 struct failure {
 	enum step step;
@@ -85,9 +88,11 @@ static bool place_descriptors(struct start *s)
 }
 
 /* What is not in the bounding set no program gets, not even as root; capabilities(7). */
-static bool drop_capabilities(void)
+static bool drop_capabilities(uint64_t but)
 {
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (but >> cap & 1)
+			continue;
 		/* EINVAL: a kernel that knows fewer. Who is not root has none to give away. */
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0 && errno != EINVAL &&
 			!(errno == EPERM && geteuid() != 0))
@@ -108,13 +113,32 @@ static bool become(const struct process_user *u)
 	       saved == u->uid;
 }
 
+/* Only who has CAP_SYS_RESOURCE gives more than the hard limit; else the program says what it
+ * lacks. */
+static void allow_locking(uint64_t bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur >= bytes)
+		return;
+	limit.rlim_cur = bytes;
+	limit.rlim_max = limit.rlim_max > bytes ? limit.rlim_max : bytes;
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
 /* STEP_EXEC: nothing is left to do. The user changes before the parent is watched: the kernel
  * forgets that wish with the user. */
 static enum step give_up_rights(const struct start *s)
 {
 	const struct process_spec *spec = s->spec;
 
-	if ((spec->no_capabilities || spec->user) && !drop_capabilities())
+	allow_locking(spec->locked_memory);
+	if (spec->own_devices && spec->user && !process_own_devices(spec->own_devices, spec->user))
+		return STEP_DEVICES;
+	if ((spec->no_capabilities || spec->user) && !drop_capabilities(spec->capabilities))
 		return STEP_CAPABILITIES;
 	if (spec->user && !become(spec->user))
 		return STEP_USER;

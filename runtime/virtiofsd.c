@@ -4,8 +4,17 @@
 
 #include <base/file.h>
 #include <base/json.h>
+#include <linux/capability.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#define CAP(name) (UINT64_C(1) << CAP_##name)
+/* Namespaces, mounts and its limits; it drops these before it hears the guest. */
+#define TO_BEGIN (CAP(SYS_ADMIN) | CAP(SETPCAP) | CAP(SYS_RESOURCE))
+/* A file server for users of all numbers, whose files are whoever's: these it keeps. */
+#define OF_FILES                                                                                   \
+	(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(SETGID) | CAP(SETUID) |  \
+		CAP(MKNOD) | CAP(SETFCAP))
 
 static const char *const places[] = {
 	"/usr/lib/qemu/virtiofsd", /* QEMU up to 7.2 */
@@ -75,6 +84,8 @@ RESULT virtiofsd_start(
 		.die_with_parent = true,
 		.new_session = true,
 		.no_new_privs = true,
+		.no_capabilities = true,
+		.capabilities = TO_BEGIN | OF_FILES,
 	};
 	TRY(process_start(&spec, ret_process));
 	*ret_fd = TAKE_FD(connected);

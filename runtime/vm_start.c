@@ -15,6 +15,9 @@
 #include <sys/stat.h>
 
 enum {
+	/* SEV without SNP locks all that the guest sees: memory, flash, what devices show of
+	 * theirs. (Linux, sev_pin_memory()) */
+	LOCKED_MORE_MIB = 256,
 	VSOCK_CID_TRIES = 50,
 	VSOCK_CID_FIRST = 3 /* 0 to 2 are the hypervisor, loopback and the host */
 };
@@ -88,6 +91,7 @@ static RESULT add_pair(struct vm_files *files, int *ret_host)
 struct starting {
 	struct vm_users users;
 	struct vm_files files;
+	const char *devices[3]; /* that QEMU could not open; NULL ends */
 };
 
 static void starting_done(struct starting *s)
@@ -176,12 +180,34 @@ static RESULT make_argv(const struct vm_launch *l, struct vm_files *files, struc
 	return OK;
 }
 
-static void add_groups(const struct vm_launch *l, struct process_user *u)
+/* QEMU opens these by name. Where only root may, it gets nodes of its own. */
+static void find_devices(const struct vm_launch *l, struct starting *s)
 {
-	if (l->config.accel == VM_ACCEL_KVM)
-		vm_user_add_group("/dev/kvm", u);
-	if (l->platform->options & VM_POLICY)
-		vm_user_add_group("/dev/sev", u);
+	const char *const needed[] = {
+		l->config.accel == VM_ACCEL_KVM ? "/dev/kvm" : NULL,
+		l->platform->options & VM_POLICY ? "/dev/sev" : NULL,
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		if (needed[i] && !vm_user_may_open(needed[i], &s->users.qemu))
+			s->devices[n++] = needed[i];
+	}
+}
+
+/* QEMU connects to it for each quote, so no open connection can stand for it. */
+static RESULT check_quote_socket(const struct vm_launch *l, struct process_user *u)
+{
+	static const char in_file[] = "unix://";
+	const char *address = l->config.protection.quote_socket;
+
+	if (!address || !str_starts(address, in_file) ||
+		vm_user_may_open(address + sizeof(in_file) - 1, u))
+		return OK;
+	return err_new(ERR_USAGE,
+		"quote socket %s: only its owner may connect, not the user of the machine; let a "
+		"group or everybody, use vsock, or set qemu_user",
+		address);
 }
 
 static RESULT start_qemu(const struct vm_launch *l, struct starting *s, struct process *ret_qemu)
@@ -191,7 +217,10 @@ static RESULT start_qemu(const struct vm_launch *l, struct starting *s, struct p
 	AUTO(auto_free) char *log = NULL;
 	AUTO(auto_close) int log_fd = -1;
 
-	add_groups(l, &s->users.qemu);
+	if (s->users.change) {
+		find_devices(l, s);
+		TRY(check_quote_socket(l, &s->users.qemu));
+	}
 	TRY(make_argv(l, &s->files, &argv));
 	list = calloc(argv.n + 1, sizeof(*list));
 	if (!list)
@@ -210,6 +239,10 @@ static RESULT start_qemu(const struct vm_launch *l, struct starting *s, struct p
 		.new_session = true,
 		.no_new_privs = true,
 		.no_capabilities = true,
+		.locked_memory = l->platform->options & VM_SESSION
+					 ? (l->config.memory_mib + LOCKED_MORE_MIB) * 1024 * 1024
+					 : 0,
+		.own_devices = s->devices[0] ? s->devices : NULL,
 		.user = s->users.change ? &s->users.qemu : NULL,
 	};
 	memcpy(spec.keep_fds, s->files.fds, sizeof(spec.keep_fds));

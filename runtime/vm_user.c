@@ -110,13 +110,17 @@ void vm_users_tidy(const char *dir)
 	}
 }
 
-void vm_user_add_group(const char *device, struct process_user *u)
+bool vm_user_may_open(const char *path, struct process_user *u)
 {
+	const mode_t all = S_IROTH | S_IWOTH, group = S_IRGRP | S_IWGRP, owner = S_IRUSR | S_IWUSR;
 	struct stat st;
 
-	/* A device that everybody or only root may open needs no group. */
-	if (stat(device, &st) != 0 || (st.st_mode & S_IRGRP) == 0 || st.st_gid == 0 ||
-		u->n_groups == PROCESS_GROUPS_MAX)
-		return;
+	if (stat(path, &st) != 0 || (st.st_mode & all) == all ||
+		(st.st_uid == u->uid && (st.st_mode & owner) == owner))
+		return true;
+	/* Root's group may far more than open this. */
+	if ((st.st_mode & group) != group || st.st_gid == 0 || u->n_groups == PROCESS_GROUPS_MAX)
+		return false;
 	u->groups[u->n_groups++] = st.st_gid;
+	return true;
 }

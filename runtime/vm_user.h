@@ -28,5 +28,6 @@ RESULT vm_users_find(const char *name, const char *dir, struct vm_users *ret_use
 void vm_users_done(struct vm_users *u);
 /* Removes the files of numbers that nobody has any more. */
 void vm_users_tidy(const char *dir);
-/* A group of the device's that may open it, if it takes one. */
-void vm_user_add_group(const char *device, struct process_user *u);
+/* As everybody, or with the file's group, which `u` then gets. What is not there is nobody's
+ * fault: true. False: only its owner may read and write it. */
+bool vm_user_may_open(const char *path, struct process_user *u);

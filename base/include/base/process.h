@@ -37,7 +37,10 @@ struct process_spec {
 	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL, race-free */
 	bool new_session;     /* setsid(): out of reach of the terminal's signals */
 	bool no_new_privs;
-	bool no_capabilities;		 /* none, now or by any program that it executes */
+	bool no_capabilities;		 /* none, now or by any program that it executes, ... */
+	uint64_t capabilities;		 /* ... but these of root's: bits 1 << CAP_* */
+	uint64_t locked_memory;		 /* bytes that it may lock at least, if we may */
+	const char *const *own_devices;	 /* with `user`: only it may open them; NULL ends; NULL */
 	const struct process_user *user; /* NULL: this process's; implies no_capabilities */
 };
 

@@ -6,7 +6,10 @@
 #include <base/clock.h>
 #include <base/file.h>
 #include <base/process.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 enum {
@@ -314,6 +317,80 @@ static void test_user(void **state)
 	assert_int_equal(status_of(&spec), 0);
 }
 
+/* Root with a few of its capabilities, and nobody else with any. */
+static void test_some_capabilities(void **state)
+{
+	struct process_spec spec = PROCESS_SPEC(
+		SH("grep -q '^CapBnd:.0*81$' /proc/self/status && grep -q '^CapEff:.0*81$' "
+		   "/proc/self/status"));
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	spec.no_capabilities = true;
+	spec.capabilities = 1 << 0 | 1 << 7; /* CHOWN, SETUID */
+	spec.no_new_privs = true;
+	assert_int_equal(status_of(&spec), 0);
+}
+
+static void test_locked_memory(void **state)
+{
+	struct process_spec spec = PROCESS_SPEC(SH("test $(ulimit -l) = 8"));
+	struct rlimit before, low;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+	if (before.rlim_max < 8192)
+		skip();
+	low = (struct rlimit){ .rlim_cur = 4096, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
+	spec.locked_memory = 8192;
+	int status = status_of(&spec);
+	assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
+	assert_int_equal(status, 0);
+	spec = PROCESS_SPEC(SH("test $(ulimit -l) != 1")); /* never less than there is */
+	spec.locked_memory = 1024;
+	assert_int_equal(status_of(&spec), 0);
+}
+
+/* A device that only root may open: the process has a node of its own in its place. */
+static void test_own_devices(void **state)
+{
+	static const struct process_user nobody = { .uid = 65534, .gid = 65533 };
+	AUTO(auto_free) char *device = NULL;
+	AUTO(auto_free) char *script = NULL;
+	struct stat st;
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	assert_int_equal(chmod(test_dir(), 0711), 0);
+	assert_ok(path_join(test_dir(), "device", &device));
+	if (mknod(device, S_IFCHR | 0600, makedev(1, 3)) != 0)
+		skip();
+	assert_ok(str_format(&script,
+		"echo x >%s && test $(stat -c %%u:%%a:%%t:%%T %s) = 65534:600:1:3", device,
+		device));
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	const char *const devices[] = { device, NULL };
+	struct process_spec spec = PROCESS_SPEC(argv);
+	spec.user = &nobody;
+	spec.no_new_privs = true;
+	spec.stderr_fd = -1;
+	assert_true(status_of(&spec) != 0);
+	spec.own_devices = devices;
+	assert_int_equal(status_of(&spec), 0);
+	/* Outside nothing has changed. */
+	assert_int_equal(stat(device, &st), 0);
+	assert_int_equal(st.st_uid, 0);
+	assert_false(file_exists("/sys/device"));
+	const char *const none[] = { "/dev/no-such-device", NULL };
+	struct process p = PROCESS_NONE;
+	spec.own_devices = none;
+	assert_err(process_start(&spec, &p), ERR_SYS);
+	assert_err_text("nodes of its devices");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +409,9 @@ int main(void)
 		cmocka_unit_test(test_run_ok),
 		cmocka_unit_test(test_other_name),
 		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_some_capabilities),
+		cmocka_unit_test(test_locked_memory),
+		cmocka_unit_test(test_own_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,43 @@ static void test_tidy(void **state)
 	assert_int_equal(count(dir), 1);
 }
 
+static void test_may_open(void **state)
+{
+	static const struct {
+		mode_t mode;
+		gid_t group;
+		bool may;
+		size_t groups;
+	} cases[] = {
+		{ 0666, 0, true, 0 },
+		{ 0660, 0, false, 0 }, /* root's group is not given away */
+		{ 0660, 77, true, 1 },
+		{ 0640, 77, false, 0 },
+		{ 0600, 77, false, 0 },
+		{ 0606, 77, true, 0 },
+	};
+	AUTO(auto_free) char *path = users_dir("device");
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	assert_ok(file_write_atomic(path, bytes_str(""), 0600));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct process_user u = { .uid = VM_USER_FIRST, .gid = VM_USER_FIRST };
+
+		assert_int_equal(chown(path, 0, cases[i].group), 0);
+		assert_int_equal(chmod(path, cases[i].mode), 0);
+		assert_int_equal(vm_user_may_open(path, &u), cases[i].may);
+		assert_int_equal(u.n_groups, cases[i].groups);
+		if (u.n_groups)
+			assert_int_equal(u.groups[0], cases[i].group);
+	}
+	struct process_user owner = { .uid = 0 };
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_true(vm_user_may_open(path, &owner));
+	assert_true(vm_user_may_open("/no/such/device", &owner));
+}
+
 static const char *make_file(const char *name, mode_t mode)
 {
 	char *path = NULL;
@@ -249,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_killed_owner),
 		cmocka_unit_test(test_tidy),
+		cmocka_unit_test(test_may_open),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_refused),
