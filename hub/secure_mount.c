@@ -207,7 +207,7 @@ static void arguments(const struct hub_mount *m, const char *argv[static ARGUMEN
 		argv[n++] = "--create";
 	if (!q->authentic)
 		argv[n++] = "--no-integrity";
-	if (q->link && !q->create)
+	if (q->link)
 		argv[n++] = "--no-filesystem";
 	if (q->mkfs_options) {
 		argv[n++] = "--mkfs";

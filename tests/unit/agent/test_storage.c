@@ -1,4 +1,6 @@
 /* Storages and volumes, with real mounts in a mount namespace of the test's own. */
+#include "hub.h"
+#include "image_store.h"
 #include "mount_options.h"
 #include "start.h"
 #include "storage_op.h"
@@ -436,6 +438,256 @@ static void test_volumes(void **state)
 	manifest_done(&manifest);
 }
 
+/* ---- encrypted devices ---- */
+
+static struct effects effects;
+static char helper_words[512]; /* of its command line */
+static struct hub_volume asked;
+
+static struct err fake_prepare(const struct agent *agent, const char *driver, const char *source)
+{
+	(void)agent;
+	(void)driver;
+	(void)source;
+	return OK;
+}
+
+static struct err fake_find(
+	const struct agent *agent, const char *driver, const char *source, char **ret_device)
+{
+	(void)agent;
+	(void)driver;
+	(void)source;
+	return str_dup("/dev/sdx", ret_device);
+}
+
+/* The helper: says where the volume is. */
+static struct err fake_run(
+	struct agent *agent, const struct process_spec *spec, command_fn *fn, void *arg)
+{
+	size_t n = 0;
+
+	(void)agent;
+	for (size_t i = 1; spec->argv[i]; i++)
+		n += (size_t)snprintf(
+			helper_words + n, sizeof(helper_words) - n, "%s ", spec->argv[i]);
+	TRY(fd_write_all(spec->stdout_fd, bytes_str("/dev/dm-7\n")));
+	fn(arg, 0);
+	return OK;
+}
+
+/* No such device is here: memory instead. */
+static struct err fake_mount(const struct storage_mount *m, const char *target)
+{
+	const struct storage_mount memory = { "tmpfs", "tmpfs", m->flags, NULL };
+
+	return effect_mount(m->type && str_equal(m->type, "ext4") ? &memory : m, target);
+}
+
+static struct err fake_secure_mount(
+	struct agent *agent, const struct hub_volume *v, pull_fn *fn, void *arg)
+{
+	const struct storage_mount memory = { "tmpfs", "tmpfs", 0, NULL };
+
+	(void)agent;
+	asked = *v;
+	assert_string_equal(v->device, "/dev/sdx");
+	TRY(effect_mount(&memory, v->mount_point));
+	fn(arg, OK);
+	return OK;
+}
+
+struct boxed {
+	struct container c;
+	Agent__CreateContainerRequest q;
+	Oci__Spec spec;
+	Oci__Mount mount, *mounts[1];
+	Agent__Storage storage, *storages[1];
+	char *words[2];
+	char dir[512];
+};
+
+/* A container that has one storage, mounted at `destination`. */
+static void box_init(struct boxed *b, const char *id, const char *destination, char *at)
+{
+	*b = (struct boxed){ .c = { .agent = &a },
+		.q = AGENT__CREATE_CONTAINER_REQUEST__INIT,
+		.spec = OCI__SPEC__INIT,
+		.mount = OCI__MOUNT__INIT,
+		.storage = storage_of("scsi", "ext4", at) };
+	(void)snprintf(b->c.id, sizeof(b->c.id), "%s", id);
+	(void)snprintf(b->dir, sizeof(b->dir), "%s/box-%s", test_dir(), id);
+	b->c.dir = b->dir;
+	b->c.rule = manifest_container_at(&manifest, 0);
+	b->c.request = &b->q;
+	b->q.oci = &b->spec;
+	b->mounts[0] = &b->mount;
+	b->mount.destination = text(destination);
+	b->mount.type = text("bind");
+	b->mount.source = at;
+	b->spec.mounts = b->mounts;
+	b->spec.n_mounts = 1;
+	b->storages[0] = &b->storage;
+	b->q.storages = b->storages;
+	b->q.n_storages = 1;
+	b->words[0] = text("encryption_key=ephemeral");
+	b->words[1] = text("create_filesystem");
+	b->storage.driver_options = b->words;
+	b->storage.n_driver_options = 2;
+}
+
+static void stop_soon(void *loop)
+{
+	loop_stop(loop, 0);
+}
+
+static struct err attach(struct boxed *b)
+{
+	struct err_saved result = { .code = ERR_TIMEOUT };
+	struct loop_source *timer = NULL;
+	int status = 0;
+
+	assert_ok(storage_container_add(&b->c, on_added, &result));
+	assert_ok(loop_add_timer(a.loop, 300, 0, stop_soon, a.loop, &timer));
+	assert_ok(loop_run(a.loop, &status));
+	loop_remove(timer);
+	return result.code == ERR_OK ? OK : err_restore(&result);
+}
+
+static void detach_box(struct boxed *b)
+{
+	volumes_done(&b->c);
+	storage_container_remove(&b->c);
+	assert_ok(dir_remove_tree(b->dir));
+}
+
+static const char encrypted_text[] =
+	"{\"version\":1,\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"volumes\":["
+	"{\"at\":\"/keyed\",\"kind\":\"encrypted\",\"key\":\"kbs:///a/b/c\",\"create\":true},"
+	"{\"at\":\"/small\",\"kind\":\"encrypted\",\"size\":4096},"
+	"{\"at\":\"/plain\",\"kind\":\"encrypted\"}]}]}";
+
+static void use_fakes(void)
+{
+	effects = effects_real;
+	effects.block_prepare = fake_prepare;
+	effects.block_find = fake_find;
+	effects.run = fake_run;
+	effects.mount = fake_mount;
+	effects.secure_mount = fake_secure_mount;
+	a.effects = &effects;
+	a.set.volume = "/bin/true";
+	assert_ok(manifest_parse(bytes_str(encrypted_text), &manifest));
+}
+
+static void drop_fakes(void)
+{
+	storage_sandbox_remove(&a);
+	a.effects = &effects_real;
+	manifest_done(&manifest);
+}
+
+/* The manifest's key, whatever the host asks for; and such a volume is no other one. */
+static void test_keyed(void **state)
+{
+	(void)state;
+	char *at = in_run("sandbox/block/data");
+	struct boxed b, other;
+
+	need_mounts(false);
+	use_fakes();
+	helper_words[0] = '\0';
+	box_init(&b, "keyed", "/keyed", at);
+	b.storage.fstype = text("bind");
+	b.storage.options = LIST(text("bind"));
+	b.storage.n_options = 1;
+	assert_ok(attach(&b));
+	assert_string_equal(asked.key, "kbs:///a/b/c");
+	assert_true(asked.authentic && asked.create);
+	assert_string_equal(helper_words, "");
+	assert_true(is_mounted(at));
+	box_init(&other, "other", "/plain", at);
+	assert_err(attach(&other), ERR_DENIED);
+	assert_err_text("manifest.volumes");
+	detach_box(&other);
+	detach_box(&b);
+	drop_fakes();
+	assert_false(is_mounted(at));
+}
+
+static void test_sized(void **state)
+{
+	(void)state;
+	char *at = in_run("sandbox/storage/MDow");
+	struct boxed b, other;
+
+	need_mounts(false);
+	use_fakes();
+	helper_words[0] = '\0';
+	box_init(&b, "sized", "/small", at);
+	assert_ok(attach(&b));
+	assert_non_null(strstr(helper_words, "make --encrypt sealpod-volume-"));
+	assert_non_null(strstr(helper_words, "--size 4096 /dev/sdx"));
+	/* Made for one place it has not the size of another. */
+	box_init(&other, "other", "/plain", at);
+	assert_err(attach(&other), ERR_DENIED);
+	detach_box(&other);
+	detach_box(&b);
+	drop_fakes();
+}
+
+/* The disk of images: no device of the container, and nothing that a storage may claim to be. */
+static void test_image_store(void **state)
+{
+	(void)state;
+	Agent__Device device = AGENT__DEVICE__INIT, *devices[] = { &device };
+	Oci__Linux linux_ = OCI__LINUX__INIT;
+	Oci__LinuxDevice *node = calloc(1, sizeof(*node)), *nodes[] = { node };
+	struct boxed b, host;
+	struct stat st;
+
+	need_mounts(false);
+	use_fakes();
+	assert_non_null(node);
+	oci__linux_device__init(node);
+	assert_ok(str_dup(SPEC_TRUSTED_STORE, &node->path));
+	linux_.devices = nodes;
+	linux_.n_devices = 1;
+	device.container_path = text(SPEC_TRUSTED_STORE);
+	device.type = text("scsi");
+	device.id = text("1:0");
+	box_init(&b, "store", "/plain", in_run("sandbox/storage/other"));
+	b.spec.linux_ = &linux_;
+	b.c.pulled = true;
+	/* Named without a device. */
+	assert_err(image_store_take(&b.c), ERR_DENIED);
+	assert_int_equal(linux_.n_devices, 0);
+	b.q.devices = devices;
+	b.q.n_devices = 1;
+	b.spec.n_mounts = 0;
+	b.q.n_storages = 0;
+	b.q.storages = NULL;
+	assert_ok(image_store_take(&b.c));
+	assert_int_equal(b.q.n_storages, 1);
+	assert_ptr_equal(b.c.image_store, b.q.storages[0]);
+	b.q.n_devices = 0; /* found already */
+	assert_ok(attach(&b));
+	assert_true(is_mounted(in_run("image")));
+	assert_int_equal(stat(in_run("image"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	pb_free(&b.q.storages[0]->base);
+	free(b.q.storages);
+	detach_box(&b);
+	drop_fakes();
+	assert_false(is_mounted(in_run("image")));
+	/* The host may not mount there by itself. */
+	use_fakes();
+	box_init(&host, "host", "/plain", in_run("image"));
+	assert_err(attach(&host), ERR_DENIED);
+	detach_box(&host);
+	drop_fakes();
+}
+
 /* ---- requests about volumes ---- */
 
 static struct err request(const char *method, const ProtobufCMessage *msg, struct buf *out)
@@ -527,6 +779,9 @@ int main(void)
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_keyed),
+		cmocka_unit_test(test_sized),
+		cmocka_unit_test(test_image_store),
 		cmocka_unit_test(test_requests),
 	};
 

@@ -410,9 +410,41 @@ static void test_kdfa(void **state)
 	}
 }
 
+/* RFC 6070 has SHA-1 only; these were computed by Python's hashlib. */
+static void test_pbkdf2(void **state)
+{
+	(void)state;
+	static const struct {
+		enum digest_alg alg;
+		unsigned iterations;
+		const char *key;
+	} cases[] = {
+		{ DIGEST_SHA256, 4096,
+			"c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a" },
+		{ DIGEST_SHA512, 1,
+			"867f70cf1ade02cff3752599a3a53dc4af34c7a669815ae5d513554e1c8cf252"
+			"c02d470a285a0501bad999bfe943c08f050235d7d68b1da55e63f73b60a57fce" },
+	};
+	struct pbkdf2_input in = { .password = bytes_str("password"), .salt = bytes_str("salt") };
+	AUTO(secret_freep) struct secret *none = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(secret_freep) struct secret *key = NULL;
+		struct bytes want = test_hex(cases[i].key);
+
+		in.alg = cases[i].alg;
+		in.iterations = cases[i].iterations;
+		assert_ok(pbkdf2(&in, want.n, &key));
+		assert_bytes_equal(secret_bytes(key), want);
+	}
+	in.iterations = 0;
+	assert_err(pbkdf2(&in, 32, &none), ERR_FORMAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pbkdf2),
 		cmocka_unit_test_teardown(test_gcm, queue_is_empty),
 		cmocka_unit_test_teardown(test_gcm_empty, queue_is_empty),
 		cmocka_unit_test_teardown(test_gcm_each_flip, queue_is_empty),
