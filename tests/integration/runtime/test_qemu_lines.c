@@ -21,6 +21,7 @@
 #include <base/file.h>
 #include <runtime/host_probe.h>
 #include <runtime/vm.h>
+#include <sys/stat.h>
 
 enum {
 	ANSWER_MS = 30 * 1000,
@@ -145,6 +146,22 @@ static bool says_hello(struct vm *vm)
 	return strstr(text, "{\"QMP\"") != NULL;
 }
 
+/* Everybody may enter the directories above these builds of QEMU, so that a user of the machine's
+ * own can execute them. */
+static bool reachable(void)
+{
+	AUTO(auto_free) char *path = NULL;
+	struct stat st;
+
+	assert_ok(str_dup(getenv("SEALPOD_STOCK_QEMU"), &path));
+	for (char *slash = path + strlen(path); slash; slash = strrchr(path, '/')) {
+		*slash = '\0';
+		if (path[0] && (stat(path, &st) != 0 || !(st.st_mode & S_IXOTH)))
+			return false;
+	}
+	return true;
+}
+
 static void start(const struct vm_platform *p, const struct vm_config *c, struct answer *ret_answer)
 {
 	static unsigned number;
@@ -156,7 +173,11 @@ static void start(const struct vm_platform *p, const struct vm_config *c, struct
 
 	assert_ok(str_format(&dir, "%s/pod%u", test_dir(), number++));
 	assert_ok(dir_make(dir, 0700));
-	struct vm_launch l = { .platform = p, .config = *c, .pod_dir = dir, .ca_dir = ca_dir };
+	struct vm_launch l = { .platform = p,
+		.config = *c,
+		.pod_dir = dir,
+		.ca_dir = ca_dir,
+		.qemu_user = reachable() ? NULL : "root" };
 	*ret_answer = (struct answer){ .log = BUF_INIT(TEXT_MAX) };
 	assert_ok(vm_start(&l, &vm));
 	while (!ret_answer->hello && clock_monotonic_ms() < end) {
