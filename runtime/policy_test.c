@@ -108,10 +108,33 @@ static RESULT judge_plan(struct policy_tester *t, const struct manifest_containe
 	return manifest_check_plan(rule, &image.config, plan);
 }
 
+static RESULT judge(struct policy_tester *t, const Agent__CreateContainerRequest *q,
+	size_t *ret_row, struct plan *plan)
+{
+	TRY(admit_container(t->m, q, t->in_use, ret_row));
+	return judge_plan(t, manifest_container_at(t->m, *ret_row), q, plan);
+}
+
+/* The entry of the same name, for what is asked of a container that runs though it is denied. */
+static bool find_named(
+	const struct policy_tester *t, const Agent__CreateContainerRequest *q, size_t *ret_row)
+{
+	const char *name = spec_container_name(q->oci);
+
+	for (size_t i = 0; name && i < t->m->containers.n; i++) {
+		if (t->in_use[i] || !str_equal(manifest_container_at(t->m, i)->name, name))
+			continue;
+		*ret_row = i;
+		return true;
+	}
+	return false;
+}
+
 static RESULT create(struct policy_tester *t, const Agent__CreateContainerRequest *q)
 {
 	AUTO(plan_done) struct plan plan = { 0 };
 	AUTO(auto_free) char *id = NULL;
+	struct err_saved why;
 	size_t row = 0;
 	bool sandbox;
 
@@ -121,15 +144,22 @@ static RESULT create(struct policy_tester *t, const Agent__CreateContainerReques
 		return err_new(ERR_LIMIT, "more than %d containers", MANIFEST_CONTAINERS_MAX);
 	TRY(str_dup(q->container_id, &id));
 	sandbox = spec_is_sandbox(q->oci);
-	if (!sandbox) {
-		TRY(admit_container(t->m, q, t->in_use, &row));
-		TRY(judge_plan(t, manifest_container_at(t->m, row), q, &plan));
+	struct err e = sandbox ? OK : judge(t, q, &row, &plan);
+	if (failed(e) && !(t->options.live && find_named(t, q, &row)))
+		return e;
+	if (failed(e))
+		err_save(e, &why);
+	/* Whatever was denied, its process is what commands are compared with. */
+	if (failed(e) && plan.argv.n == 0)
+		err_ignore(judge_plan(t, manifest_container_at(t->m, row), q, &plan));
+	if (failed(e) && plan.argv.n == 0)
+		return err_restore(&why);
+	if (!sandbox)
 		t->in_use[row] = true;
-	}
 	t->containers[t->n++] =
 		(struct tested){ .id = TAKE(id), .row = row, .plan = plan, .sandbox = sandbox };
 	plan = (struct plan){ 0 };
-	return OK;
+	return failed(e) ? err_restore(&why) : OK;
 }
 
 /* The runtime shows the guest's own shared memory instead of the host's. */

@@ -13,7 +13,9 @@ struct policy_test_options {
 	policy_image_fn *image; /* NULL: what the manifest leaves to the image is taken as asked */
 	void *image_arg;
 	int rootfs_fd; /* of the image, for names of users; an empty directory otherwise */
-	bool live;     /* sources of mounts are looked at: the pod runs on this host */
+	/* The pod runs on this host: sources of mounts are looked at, and a container that is
+	 * denied goes on as the entry of its name, so that what follows is judged, too. */
+	bool live;
 };
 /* The manifest and the options outlive it. */
 RESULT policy_tester_new(const struct manifest *m, const struct policy_test_options *options,

@@ -77,6 +77,11 @@ static void test_asked(void **state)
 	assert_ok(manifest_parse(bytes_str(manifest), &m));
 	assert_ok(policy_tester_new(&m, &o, &t));
 	a.t = t;
+	note(dir, "CreateContainer", "spec",
+		"{\"ociVersion\":\"1\",\"root\":{\"path\":\"r\"},\"process\":{},\"annotations\":{"
+		"\"io.kubernetes.cri.container-name\":\"other\","
+		"\"io.kubernetes.cri.image-name\":\"r/b:1\"}}");
+	note(dir, "ExecProcess", "process", "{\"args\":[\"sh\"]}");
 	note(dir, "CreateContainer", "spec", SPEC("4", ""));
 	note(dir, "StartContainer", NULL, NULL);
 	note(dir, "RemoveContainer", NULL, NULL);
@@ -86,13 +91,15 @@ static void test_asked(void **state)
 	note(dir, "ReadStdout", NULL, NULL);
 	cut_last(dir);
 	assert_ok(pod_requests_read(dir, ask_one, &a));
-	assert_string_equal(buf_cstr(&a.said), "0 CreateContainer app: manifest.argv\n"
-					       "1 StartContainer c1: passed over\n"
-					       "2 RemoveContainer c1: passed over\n"
-					       "3 CreateContainer app: manifest.volumes\n"
-					       "4 StartContainer c1: ok\n"
-					       "5 ExecProcess c1: manifest.exec\n"
-					       "6 ReadStdout c1: manifest.request\n");
+	assert_string_equal(buf_cstr(&a.said), "0 CreateContainer other: manifest.container\n"
+					       "1 ExecProcess c1: passed over\n"
+					       "2 CreateContainer app: manifest.argv\n"
+					       "3 StartContainer c1: ok\n"
+					       "4 RemoveContainer c1: ok\n"
+					       "5 CreateContainer app: manifest.volumes\n"
+					       "6 StartContainer c1: ok\n"
+					       "7 ExecProcess c1: manifest.exec\n"
+					       "8 ReadStdout c1: manifest.request\n");
 	buf_done(&a.said);
 }
 
