@@ -64,6 +64,31 @@ static void test_manufacture(void **state)
 	assert_int_equal(close(control), 0);
 }
 
+/* Another user's swtpm works on its state below a directory that this user may not enter. */
+static void test_own_user(void **state)
+{
+	static const struct process_user user = { .uid = 0x70000001, .gid = 0x70000001 };
+	AUTO(auto_free) char *tpm = in(test_dir(), "tpm");
+	AUTO(auto_free) char *permanent = in(tpm, "tpm2-00.permall");
+	AUTO(process_end) struct process swtpm = PROCESS_NONE;
+	AUTO(auto_close) int control = -1;
+	/* CMD_GET_CAPABILITY; the answer's first word is the result. (swtpm, tpm_ioctl.h) */
+	uint8_t get_capability[4] = { 0, 0, 0, 1 }, answer[16] = { 1, 1, 1, 1 };
+	const struct tpm_start t = { .state_dir = tpm, .log_fd = -1, .user = &user, .keep_fd = -1 };
+	struct stat st;
+
+	(void)state;
+	if (!file_exists(permanent) || getuid() != 0)
+		skip();
+	assert_int_equal(chmod(test_dir(), 0700), 0);
+	assert_ok(tpm_start(&t, &swtpm, &control));
+	assert_int_equal(stat(permanent, &st), 0);
+	assert_int_equal(st.st_uid, user.uid);
+	assert_ok(fd_write_all(control, BYTES_OF(get_capability)));
+	assert_true(read(control, answer, sizeof(answer)) >= 4);
+	assert_bytes_equal(bytes_of(answer, 4), bytes_of((const uint8_t[4]){ 0 }, 4));
+}
+
 static void test_manufacture_fails(void **state)
 {
 	AUTO(auto_free) char *ca = in(test_dir(), "ca");
@@ -82,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_authority),
 		cmocka_unit_test(test_manufacture),
+		cmocka_unit_test(test_own_user),
 		cmocka_unit_test(test_manufacture_fails),
 	};
 
