@@ -149,6 +149,7 @@ struct agent {
 	struct onlining *onlining; /* NULL: no OnlineCPUMem waits */
 	/* No TEE, no manifest, and asked for at the start: containers as the host wants them. */
 	bool open_world;
+	bool overlay_there; /* the module, see boot_overlay() */
 	bool has_manifest;
 	struct manifest manifest;
 	struct err_saved manifest_error; /* why there is none */

@@ -16,11 +16,18 @@ RESULT boot_mount_configfs(void);
  * is an error only when `required`. */
 RESULT boot_modules(const char *file, const char *group, bool required);
 /*
- * The groups virtio-net, virtio-block, virtio-entropy and virtio-socket of `file`, each only when
+ * The groups virtio-net, virtio-block and virtio-socket of `file`, each only when
  * <root>/sys/bus/virtio has such a device: checking a module's signature is the dearest part of
  * loading it. `root` is "" in a guest.
  */
 RESULT boot_device_modules(const char *root, const char *file);
+/* The same of group virtio-entropy. */
+RESULT boot_entropy_module(const char *root, const char *file);
+struct agent;
+/* Overlay mounts become possible in this guest; nothing outside of one. */
+RESULT boot_overlay(struct agent *a);
+/* Both a few seconds from now, for guests that start without them. */
+RESULT boot_later(struct agent *a);
 /* False when the machine says that this is no SEV, TDX or Secure Execution guest. */
 bool boot_may_be_tee(void);
 /* One line of it, for tests. ERR_FORMAT; the group or the path may not be empty. */

@@ -18,6 +18,7 @@
 #define VIRTIO_DEVICES "/sys/bus/virtio/devices"
 
 enum {
+	VIRTIO_ID_ENTROPY = 4,
 	VIRTIO_ID_MAX = 63 /* a bit each */
 };
 
@@ -28,7 +29,6 @@ static const struct {
 } drivers[] = {
 	{ 1, "virtio-net" },
 	{ 2, "virtio-block" },
-	{ 4, "virtio-entropy" },
 	{ 19, "virtio-socket" },
 };
 
@@ -73,6 +73,14 @@ RESULT boot_device_modules(const char *root, const char *file)
 		if (ids >> drivers[i].id & 1)
 			TRY(boot_modules(file, drivers[i].group, true));
 	return OK;
+}
+
+RESULT boot_entropy_module(const char *root, const char *file)
+{
+	uint64_t ids = 0;
+
+	TRY(present(root, &ids));
+	return ids >> VIRTIO_ID_ENTROPY & 1 ? boot_modules(file, "virtio-entropy", true) : OK;
 }
 
 #if defined(__x86_64__)

@@ -1,5 +1,7 @@
 #include "hub.h"
 
+#include "boot.h"
+
 #include <confidential_data_hub.pb-c.h>
 
 #include <base/file.h>
@@ -214,6 +216,8 @@ static RESULT start(struct hub *h)
 {
 	if (h->started)
 		return OK;
+	/* The mounter of an image has no right to load it. */
+	TRY(boot_overlay(h->agent));
 	TRY(watch_directory(h));
 	if (h->config.program)
 		TRY(start_program(h));

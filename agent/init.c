@@ -141,6 +141,8 @@ static RESULT start_pod(struct agent *a, int log_fd)
 		TRY(agent_load_initdata(a, buf_bytes(&toml)));
 	}
 	TRY(decide_world(a, platform));
+	if (!a->open_world)
+		TRY(boot_entropy_module("", BOOT_MODULES_FILE));
 	hub.on_demand = a->open_world;
 	hub.platform = platform;
 	hub.initdata = if_exists(RUN "/" INITDATA_DIR "/initdata.toml");
@@ -195,6 +197,8 @@ static RESULT run(struct agent *a, const struct beginning *b, int log_fd)
 	TRY(start_pod(a, log_fd));
 	TRY(serve(a));
 	log_ready(b);
+	if (a->open_world)
+		TRY(boot_later(a));
 	return loop_run(a->loop, &value);
 }
 

@@ -1,5 +1,6 @@
 #include "open.h"
 
+#include "boot.h"
 #include "sealed.h"
 
 #include <base/file.h>
@@ -86,11 +87,21 @@ static RESULT check_linux(const Oci__Linux *l)
 	return spec_open_check_device_rules(l->resources);
 }
 
+/* What Docker and others in a container do with overlays needs the module from the first moment. */
+static bool may_mount(const Oci__Process *p)
+{
+	const Oci__LinuxCapabilities *c = p ? p->capabilities : NULL;
+
+	for (size_t i = 0; c && i < c->n_bounding; i++)
+		if (str_equal(c->bounding[i], "CAP_SYS_ADMIN"))
+			return true;
+	return false;
+}
+
 RESULT open_admit(struct agent *a, const Agent__CreateContainerRequest *q, const char **ret_image)
 {
 	const Oci__Spec *spec = q->oci;
 
-	(void)a;
 	if (q->stdin_port || q->stdout_port || q->stderr_port)
 		return err_new(ERR_UNSUPPORTED, "ports for standard streams");
 	if (spec->solaris || spec->windows)
@@ -102,6 +113,8 @@ RESULT open_admit(struct agent *a, const Agent__CreateContainerRequest *q, const
 	TRY(find_image(q, ret_image));
 	if (!*ret_image && (!spec->root || spec->root->path[0] != '/'))
 		return err_new(ERR_FORMAT, "Root.Path: neither a directory nor an image to pull");
+	if (may_mount(spec->process))
+		err_ignore(boot_overlay(a)); /* it may not want any */
 	return OK;
 }
 

@@ -1,4 +1,5 @@
 /* Overlays over what other storages have mounted (Kata's driver overlayfs). */
+#include "boot.h"
 #include "paths.h"
 #include "storage_op.h"
 
@@ -53,6 +54,7 @@ RESULT storage_attach_overlay(struct storage_op *op, const Agent__Storage *q, st
 	if (!op->agent->open_world)
 		return err_deny(ERR_DENIED, "manifest.storages", "storages.driver", "(not listed)",
 			q->driver);
+	TRY(boot_overlay(op->agent));
 	TRY(create_directories(op->agent, q));
 	TRY(mount_options_parse(q->options, q->n_options, &o));
 	for (const char *at = o.data; at; at = strchr(at, ',')) {

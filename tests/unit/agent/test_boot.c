@@ -128,6 +128,10 @@ static void test_device_modules(void **state)
 	put("/sys/bus/virtio/devices/virtio0/device", bytes_str("0x0002\n"));
 	assert_err(boot_device_modules(test_dir(), path), ERR_SYS);
 	assert_err_text("/block.ko");
+	assert_ok(boot_entropy_module(test_dir(), path));
+	put("/sys/bus/virtio/devices/virtio1/device", bytes_str("0x0004\n"));
+	assert_err(boot_entropy_module(test_dir(), path), ERR_SYS);
+	assert_err_text("/rng.ko");
 }
 
 static struct settings settings_of(const char *run_dir)
