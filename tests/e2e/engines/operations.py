@@ -80,6 +80,10 @@ class Test:
     def logs(self):
         lines = [json.loads(line) for line in self.pod("logs", "--json", POD).stdout.decode().splitlines()]
         expect(lines and all(line["pod"] == POD for line in lines), "logs as JSON name their pod", lines[:3])
+        raw = (self.engine.run_dir / "pods" / POD / "log.jsonl").read_text().splitlines()
+        starts = [line for line in map(json.loads, (text for text in raw if text.startswith("{"))) if line.get("stage") == "start"]
+        expect(len(starts) == 2 and all(s.get("pod") == POD and s["container"].startswith(f"{POD}-") for s in starts),
+               "the guest's own lines name pod and container", starts)
         only = [json.loads(line) for line in self.pod("logs", "--json", "--container", f"{POD}-o", POD).stdout.decode().splitlines()]
         expect(only and all(line["container"] == f"{POD}-one" for line in only), "logs of one container", only[:3])
 
