@@ -45,7 +45,8 @@ RESULT aes_cfb(bool encrypt, struct bytes key, struct bytes in, struct buf *out)
 RESULT aes_kw_wrap(struct bytes kek, struct bytes plain, struct buf *out);
 RESULT aes_kw_unwrap(struct bytes kek, struct bytes wrapped, struct secret **ret_plain);
 
-/* RFC 8018 5.2, with HMAC of that digest. Whether salt and iterations are enough is the caller's. */
+/* RFC 8018 5.2, with HMAC of that digest. Whether salt and iterations are enough is the caller's.
+ */
 struct pbkdf2_input {
 	enum digest_alg alg; /* SHA-256 or SHA-512 */
 	struct bytes password, salt;
