@@ -129,11 +129,22 @@ void __wrap_loop_remove(struct loop_source *s)
 	__real_loop_remove(s);
 }
 
+static void drain(void)
+{
+	static uint8_t sink[CHUNK];
+
+	while (read(drain_fd, sink, sizeof(sink)) > 0)
+		;
+}
+
+/* A reader of the output comes by when the record says so. */
 static void pass_time(struct bytes b)
 {
 	size_t i = b.n > 1 && g.n_timers > 0 ? b.p[1] % g.n_timers : 0;
 
 	g.now += b.n > 0 ? b.p[0] * 1000u : 0;
+	if (b.n > 2)
+		drain();
 	if (g.n_timers == 0)
 		return;
 	struct timer t = g.timers[i];
@@ -550,14 +561,6 @@ static void prepare(void)
 	write_bundle("1", "sandbox");
 	write_bundle("2", "container");
 	done = true;
-}
-
-static void drain(void)
-{
-	static uint8_t sink[CHUNK];
-
-	while (read(drain_fd, sink, sizeof(sink)) > 0)
-		;
 }
 
 /* ---- one life of a pod ---- */
