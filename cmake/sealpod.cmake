@@ -49,8 +49,11 @@ function(sealpod_test)
 	if(T_LINK_OPTIONS)
 		target_link_options(${T_NAME} PRIVATE ${T_LINK_OPTIONS})
 	endif()
-	if(NOT T_TIMEOUT)
-		set(T_TIMEOUT 120)
+	set(cost 0)
+	if(T_TIMEOUT)
+		set(cost ${T_TIMEOUT}) # what may take long starts first
+	else()
+		set(T_TIMEOUT 300) # ends what hangs; seconds of work take minutes where others work too
 	endif()
 	if(CMAKE_CROSSCOMPILING)
 		math(EXPR T_TIMEOUT "${T_TIMEOUT} * 10") # an emulated processor is slow at cryptography
@@ -58,7 +61,7 @@ function(sealpod_test)
 	endif()
 	add_test(NAME ${T_NAME} COMMAND ${T_NAME})
 	set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" SKIP_RETURN_CODE 77
-		TIMEOUT ${T_TIMEOUT} COST ${T_TIMEOUT} # what may take long starts first
+		TIMEOUT ${T_TIMEOUT} COST ${cost}
 		ENVIRONMENT "SEALPOD_SOURCE=${CMAKE_SOURCE_DIR};SEALPOD_BIN=${CMAKE_BINARY_DIR}/bin;${T_ENV}")
 endfunction()
 

@@ -6,6 +6,10 @@
 #include <base/clock.h>
 #include <net/http_client.h>
 
+enum {
+	PATIENT_MS = 60 * 1000, /* only tests of time-outs may meet one */
+};
+
 static struct web web;
 
 static int start_web(void **state)
@@ -31,8 +35,10 @@ static struct http_client *new_client(void)
 {
 	struct http_client *c = NULL;
 
-	assert_ok(http_client_new(
-		&(struct http_client_config){ .user_agent = "tester/1", .timeout_ms = 5000 }, &c));
+	assert_ok(http_client_new(&(struct http_client_config){ .user_agent = "tester/1",
+					  .timeout_ms = PATIENT_MS,
+					  .connect_timeout_ms = PATIENT_MS },
+		&c));
 	return c;
 }
 
@@ -408,7 +414,8 @@ static void try_tls(
 	assert_ok(http_client_new(
 		&(struct http_client_config){
 			.ca_pem = trusted ? buf_bytes(&trusted->pem) : BYTES_NONE,
-			.only_ca_pem = t->only },
+			.only_ca_pem = t->only,
+			.connect_timeout_ms = PATIENT_MS },
 		&c));
 	if (t->why) {
 		assert_err(http_do(c, &req, &r), ERR_UNVERIFIED);

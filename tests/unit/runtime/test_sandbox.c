@@ -72,6 +72,13 @@ static void on_progress(void *arg, const struct run_progress *p)
 	t->told++;
 }
 
+/* A guest that does: what it is late with is the test machine's business. */
+static bool answers(const char *mode)
+{
+	return str_equal(mode, "good") || str_equal(mode, "flood") || str_equal(mode, "chatter") ||
+	       str_equal(mode, "oom");
+}
+
 static RESULT make(const char *mode, struct pod_under_test *t)
 {
 	static char annotation[] = "cc_init_data";
@@ -90,7 +97,7 @@ static RESULT make(const char *mode, struct pod_under_test *t)
 					      .memory_mib = 256,
 					      .empty_dir = EMPTY_DIR_ENCRYPTED,
 					      .annotations = { .v = allowed, .n = 1 },
-					      .timeout_s = 1 } };
+					      .timeout_s = answers(mode) ? 60 : 1 } };
 	(void)snprintf(cmdline, sizeof(cmdline), "%s", mode);
 	(void)unlink(log_file);
 	assert_ok(loop_new(&t->loop));
@@ -472,8 +479,9 @@ static void test_chatter(void **state)
 	(void)state;
 	assert_ok(make("chatter", &t));
 	assert_ok(sandbox_start(t.sandbox));
-	uint64_t until = clock_monotonic_ms() + 500;
-	while (clock_monotonic_ms() < until)
+	uint64_t begin = clock_monotonic_ms(), took = 0;
+	for (; took < 500 || (t.told < 100 && took < PATIENCE_MS);
+		took = clock_monotonic_ms() - begin)
 		assert_ok(loop_once(t.loop, ROUND_MS));
 	assert_in_range(t.told, 100, 300);
 }
