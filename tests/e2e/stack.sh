@@ -60,7 +60,7 @@ stack_rootfs() { # DIR [BUSYBOX]
 	local dir=$1 applet
 	mkdir -p "$dir"/{bin,etc,proc,sys,dev,tmp}
 	cp "${2:-/bin/busybox}" "$dir/bin/busybox"
-	for applet in sh echo cat ls id sleep uname head wget true false; do
+	for applet in sh echo cat df grep ls id sleep sync tail uname head wget true false; do
 		ln -sf busybox "$dir/bin/$applet"
 	done
 	printf 'root:x:0:0:root:/:/bin/sh\n' >"$dir/etc/passwd"

@@ -62,12 +62,13 @@ class Pod:
     def status(self):
         return self.k.stub.PodSandboxStatus(self.k.pb.PodRequest(pod_sandbox_id=self.id)).status
 
-    def create(self, name, argv, mounts=(), env=None, image=engine.IMAGE, timeout=120, **security):
+    def create(self, name, argv, mounts=(), env=None, image=engine.IMAGE, timeout=120, devices=(), **security):
         pb = self.k.pb
         attempt = self.attempts[name] = self.attempts.get(name, -1) + 1
         config = pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=name, attempt=attempt), image=pb.ImageSpec(image=image), command=argv,
             mounts=[pb.Mount(container_path=d, host_path=str(s), readonly=ro) for s, d, ro in mounts],
+            devices=[pb.Device(container_path=d, host_path=str(s), permissions="rwm") for s, d in devices],
             envs=[pb.KeyValue(key=k, value=v) for k, v in (env or {}).items()], log_path=f"{name}-{attempt}.log",
             linux=pb.LinuxContainerConfig(security_context=pb.LinuxContainerSecurityContext(
                 namespace_options=pb.NamespaceOption(pid=1), **security)))
@@ -77,7 +78,7 @@ class Pod:
 
     def run(self, name, argv, **more):
         container = self.create(name, argv, **more)
-        container.start()
+        container.start(more.get("timeout", 120))
         return container
 
     def stop(self):
@@ -98,8 +99,8 @@ class Container:
         self.pod, self.id, self.log = pod, container_id, log
         self.stub, self.pb = pod.k.stub, pod.k.pb
 
-    def start(self):
-        self.stub.StartContainer(self.pb.ContainerRequest(container_id=self.id), timeout=120)
+    def start(self, timeout=120):
+        self.stub.StartContainer(self.pb.ContainerRequest(container_id=self.id), timeout=timeout)
 
     def status(self):
         return self.stub.ContainerStatus(self.pb.ContainerRequest(container_id=self.id)).status
