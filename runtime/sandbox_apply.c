@@ -260,8 +260,12 @@ static RESULT use_block(struct create *k, Oci__Mount *m)
 	struct sandbox_disk *d = NULL;
 
 	TRY(unique_name(k, m, &name));
-	TRY(str_format(&at, GUEST_SANDBOX "/block/%s", name));
 	TRY(sandbox_disk_get(k->s, m->source, volume_has_option(m, "ro"), &d));
+	/* A guest with a manifest makes a volume of it, which a restarted container finds again. */
+	if (k->s->shared)
+		TRY(str_format(&at, GUEST_SANDBOX "/block/%s", name));
+	else
+		TRY(storage_place(d, &at));
 	TRY(storage_of_disk(d, "bind", at, &storage));
 	TRY(message_add_text(&storage->options, &storage->n_options, "bind"));
 	TRY(MESSAGE_ADD(&k->request->storages, &k->request->n_storages, storage));
