@@ -9,7 +9,7 @@
 #include <base/file.h>
 #include <sys/stat.h>
 
-#define VMM_GROUP "sealpod-vmm" /* below the pod's */
+#define VMM_GROUP "sealpod-vmm-" /* and the id, below the pod's group, which others may share */
 
 enum {
 	/* Processes that were killed take a while to end; all groups of a pod together wait so
@@ -206,7 +206,7 @@ static RESULT make_all(struct host_cgroup *g, bool only)
 RESULT cgroup_find(const struct host_cgroup_spec *spec, struct host_cgroup *g)
 {
 	TRY(host_cgroup_path(spec, &g->pod));
-	TRY(str_format(&g->vmm, "%s/" VMM_GROUP, g->pod));
+	TRY(str_format(&g->vmm, "%s/" VMM_GROUP "%s", g->pod, spec->id));
 	TRY(str_format(&g->overhead, "sealpod-overhead/%s", spec->id));
 	return find_hierarchies(g, spec->root ? spec->root : HOST_CGROUP_ROOT);
 }

@@ -214,6 +214,7 @@ RESULT host_cgroup_confine(
 		return OK;
 	TRY(find_devices(vmm, list, &n));
 	TRY(cgroup_file(h->dir, g->vmm, "", &path));
+	(void)rmdir(path); /* of a pod of that name that was killed; one that lives keeps it */
 	if (mkdir(path, 0755) != 0)
 		return err_new(ERR_SYS, "control group %s", path);
 	struct err e = host_devices_limit(h, g->vmm, list, n);

@@ -41,7 +41,7 @@ def devices(pid):
 
 def group_faults(pid):
     groups = [line.split(":", 2) for line in (PROC / str(pid) / "cgroup").read_text().splitlines()]
-    confined = [(controllers, path) for _, controllers, path in groups if path.endswith("/sealpod-vmm")]
+    confined = [(controllers, path) for _, controllers, path in groups if "/sealpod-vmm-" in path]
     if not confined:
         return [f"no control group of its own: {groups}"]
     (controllers, path), = confined

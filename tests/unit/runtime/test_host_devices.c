@@ -135,7 +135,7 @@ static void check_root(const char *root)
 	AUTO(auto_close) int go = -1;
 	AUTO(auto_close) int out = -1;
 	AUTO(auto_free) char *left = NULL;
-	bool confined = false;
+	bool confined = false, again = true;
 
 	(void)snprintf(path, sizeof(path), "/sealpod-devices-%d/pod", (int)getpid());
 	(void)snprintf(id, sizeof(id), "devices-%d", (int)getpid());
@@ -150,6 +150,9 @@ static void check_root(const char *root)
 	assert_ok(host_cgroup_confine(g, &vmm, &confined));
 	if (!confined)
 		skip();
+	/* A second pod of that name while the first one's processes are there. */
+	assert_err(host_cgroup_confine(g, &vmm, &again), ERR_SYS);
+	assert_false(again);
 	assert_int_equal(write(go, "\n", 1), 1);
 	assert_ok(file_read_fd(out, "pipe", &said));
 	assert_string_equal(buf_cstr(&said), "rwr---r-");
