@@ -6,6 +6,7 @@
 
 enum {
 	PATH_MAX_SHOWN = 160,
+	NAMESPACES_MAX = 16, /* the specification has eight types */
 	LIST_MAX = 64 * 1024 /* elements of one list or map, as pb_check.c has it for one message */
 };
 
@@ -342,12 +343,33 @@ RESULT oci_json_message(
 	return fill_message(j, d, &root, ret_message);
 }
 
+/* The specification wants an error where a type of namespace comes twice: which one would count? */
+static RESULT check_namespaces(const Oci__Linux *l)
+{
+	if (l->n_namespaces > NAMESPACES_MAX)
+		return err_new(
+			ERR_LIMIT, "config.json: linux.namespaces: more than %d", NAMESPACES_MAX);
+	for (size_t i = 0; i < l->n_namespaces; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (str_equal(l->namespaces[i]->type, l->namespaces[k]->type))
+				return err_new(ERR_FORMAT,
+					"config.json: linux.namespaces.%zu: '%.80s' a second time",
+					i, l->namespaces[i]->type);
+		}
+	}
+	return OK;
+}
+
 RESULT oci_json_spec(struct bytes text, Oci__Spec **ret_spec)
 {
+	AUTO(pb_free_any) Oci__Spec *spec = NULL;
 	ProtobufCMessage *m = NULL;
 
 	TRY(decode(text, &oci__spec__descriptor, "config.json", &m));
-	*ret_spec = (Oci__Spec *)(void *)m;
+	spec = (Oci__Spec *)(void *)m;
+	if (spec->linux_)
+		TRY(check_namespaces(spec->linux_));
+	*ret_spec = TAKE(spec);
 	return OK;
 }
 

@@ -51,12 +51,12 @@ def group_faults(pid):
     return []
 
 
-def vmm_faults(name, pid, s):
+def vmm_faults(name, pid, s, disks):
     faults = [f"{key} {s[key]}" for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb") if int(s[key], 16)]
     uids = {int(word) for word in s["Uid"].split()}
     if len(uids) != 1 or not FIRST <= min(uids) <= LAST or s["Gid"] != s["Uid"] or s["Groups"]:
         faults.append(f"user {s['Uid']}, groups {s['Gid']} {s['Groups']}")
-    if not devices(pid) <= OPEN:
+    if not devices(pid) <= OPEN | set(disks):
         faults.append(f"open devices {devices(pid)}")
     return [f"{name}: {fault}" for fault in faults + group_faults(pid)]
 
@@ -68,14 +68,14 @@ def share_faults(s):
     return []
 
 
-def faults(shim, wanted):
-    """What is wrong with the machine of a shim; `wanted` are the programs that it must have."""
+def faults(shim, wanted, disks=()):
+    """What is wrong with the machine of a shim; `wanted` are the programs that it must have, `disks` the pod's devices."""
     found, bad = below(shim), []
     for pid, s in found.items():
         name = s["Name"]
         if s["NoNewPrivs"] != "1" or s["Seccomp"] != "2" and (name != "virtiofsd" or int(s["CapEff"], 16)):
             bad.append(f"{name}: NoNewPrivs {s['NoNewPrivs']} Seccomp {s['Seccomp']}")
-        bad += share_faults(s) if name == "virtiofsd" else vmm_faults(name, pid, s)
+        bad += share_faults(s) if name == "virtiofsd" else vmm_faults(name, pid, s, disks)
     names = {s["Name"] for s in found.values()}
     users = [s["Uid"].split()[0] for s in found.values() if s["Name"] != "virtiofsd"]
     if names != set(wanted) or len(users) != len(set(users)):

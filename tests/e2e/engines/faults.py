@@ -35,7 +35,7 @@ class Faults:
 
     # ---- what is there ----
     def pids(self, program):
-        return [pid for pid, line in self.c.processes() if os.path.basename(line.split()[0]).startswith(program)]
+        return [pid for pid, line in self.c.processes() if os.path.basename(line.split(" ")[0]).startswith(program)]
 
     def left(self):
         pods = self.c.run_dir / "pods"
@@ -161,7 +161,9 @@ class Faults:
             "root that is not there": lambda s: s.update(root={"path": str(self.c.base / "none")}),
             "mount from nowhere": lambda s: s["mounts"].append(
                 {"destination": "/x", "type": "bind", "source": "/no/such/place", "options": ["rbind"]}),
-            "network namespace that is none": lambda s: s["linux"]["namespaces"].append({"type": "network", "path": "/etc/passwd"}),
+            "network namespace that is none": lambda s: next(
+                n for n in s["linux"]["namespaces"] if n["type"] == "network").update(path="/etc/passwd"),
+            "two network namespaces": lambda s: s["linux"]["namespaces"].append({"type": "network", "path": "/etc/passwd"}),
             "annotation that is refused": lambda s: s.update(
                 annotations={"io.katacontainers.config.hypervisor.path": "/bin/sh"}),
             "initdata that is none": lambda s: s.update(

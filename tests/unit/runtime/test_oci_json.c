@@ -95,6 +95,9 @@ static void test_refusals(void **state)
 		{ "{\"annotations\":{\"a\":1}}", "annotations.a: not a text" },
 		{ "{\"annotations\":[]}", "annotations: not an object" },
 		{ "{\"mounts\":[null]}", "mounts.0: not an object" },
+		{ "{\"linux\":{\"namespaces\":[{\"type\":\"network\"},{\"type\":\"pid\"},"
+		  "{\"type\":\"network\",\"path\":\"/n\"}]}}",
+			"config.json: linux.namespaces.2: 'network' a second time" },
 		{ "{\"hostname\":\"\\u0000\"}", "config.json" },
 	};
 
