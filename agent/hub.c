@@ -266,6 +266,8 @@ static RESULT ask(struct hub *h, const struct ask *q, const ProtobufCMessage *ms
 	struct ask *p;
 	struct err e;
 
+	if (!h)
+		return err_new(ERR_UNSUPPORTED, "no confidential data hub is here to ask");
 	TRY(hub_health(h));
 	e = start(h);
 	if (failed(e)) {
@@ -366,8 +368,6 @@ RESULT hub_secure_mount(struct agent *a, const struct hub_volume *v, pull_fn *fn
 		.answer = on_pulled };
 	AUTO(auto_free) struct pull *p = malloc(sizeof(*p));
 
-	if (!a->hub)
-		return err_new(ERR_UNSUPPORTED, "no confidential data hub is here to ask");
 	if (!p)
 		return err_new(ERR_NOMEM, "volume");
 	*p = (struct pull){ fn, arg };
@@ -410,8 +410,6 @@ RESULT hub_unseal(struct agent *a, struct bytes reference, unseal_fn *fn, void *
 		.answer = on_unsealed };
 	AUTO(auto_free) struct unsealing *u = malloc(sizeof(*u));
 
-	if (!a->hub)
-		return err_new(ERR_UNSUPPORTED, "no confidential data hub is here to ask");
 	if (!u)
 		return err_new(ERR_NOMEM, "sealed secret");
 	*u = (struct unsealing){ fn, arg };
