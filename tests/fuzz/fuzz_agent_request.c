@@ -5,17 +5,15 @@
  */
 #include "api.h"
 #include "start.h"
+#include "ttrpc_request.h"
 
 #include <fcntl.h>
-#include <ttrpc.pb-c.h>
 #include <unistd.h>
 
 #include <base/file.h>
 #include <base/log.h>
 #include <base/reader.h>
 #include <net/pb.h>
-#include <net/ttrpc.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -274,27 +272,6 @@ static const char *run_dir(void)
 	return RUN_DIR;
 }
 
-static void send_call(int fd, uint32_t stream, const char *method, struct bytes payload)
-{
-	AUTO(buf_done) struct buf frame = BUF_INIT(TTRPC_MESSAGE_MAX);
-	AUTO(buf_done) struct buf body = BUF_INIT(TTRPC_MESSAGE_MAX);
-	Ttrpc__Request q = TTRPC__REQUEST__INIT;
-	ssize_t n;
-
-	q.service = (char *)(uintptr_t) "grpc.AgentService";
-	q.method = (char *)(uintptr_t)method;
-	q.payload.data = (uint8_t *)(uintptr_t)payload.p;
-	q.payload.len = payload.n;
-	if (failed(pb_pack(&q.base, &body)))
-		return;
-	buf_be32(&frame, body.n);
-	buf_be32(&frame, stream);
-	buf_be16(&frame, 0x0100);
-	buf_put(&frame, buf_bytes(&body));
-	n = write(fd, frame.p, frame.n);
-	(void)n;
-}
-
 static void drain(int fd)
 {
 	uint8_t answer[4096];
@@ -314,7 +291,7 @@ static void feed(struct agent *a, int fd, struct reader r)
 		uint16_t n = rd_be16(&r);
 		struct bytes payload = n < r.left ? rd_take(&r, n) : rd_rest(&r);
 
-		send_call(fd, 2 * i + 1, api_methods[method], payload);
+		fuzz_ttrpc_send(fd, 2 * i + 1, "grpc.AgentService", api_methods[method], payload);
 		for (int round = 0; round < ROUNDS; round++)
 			err_ignore(loop_once(a->loop, 0));
 		drain(fd);

@@ -2,15 +2,14 @@
 #pragma once
 
 #include "shim.h"
+#include "ttrpc_request.h"
 
 #include <sandbox.pb-c.h>
 #include <stdlib.h>
 #include <task.pb-c.h>
-#include <ttrpc.pb-c.h>
 
 #include <base/file.h>
 #include <net/pb.h>
-#include <sys/socket.h>
 
 static const char *const fuzz_ids[] = { "a", "b", "c", "-" };
 static const char *const fuzz_execs[] = { "", "e", "f", "-" };
@@ -75,22 +74,6 @@ static inline void fuzz_named_request(
 
 static inline void fuzz_send_request(int fd, uint32_t stream, size_t method, struct bytes payload)
 {
-	AUTO(buf_done) struct buf frame = BUF_INIT(TTRPC_MESSAGE_MAX);
-	AUTO(buf_done) struct buf body = BUF_INIT(TTRPC_MESSAGE_MAX);
-	Ttrpc__Request q = TTRPC__REQUEST__INIT;
-	ssize_t n;
-
-	q.service = text_of(shim_methods[method].service);
-	q.method = text_of(shim_methods[method].method);
-	q.payload.data = (uint8_t *)(uintptr_t)payload.p;
-	q.payload.len = payload.n;
-	if (failed(pb_pack(&q.base, &body)))
-		return;
-	buf_be32(&frame, body.n);
-	buf_be32(&frame, stream);
-	buf_u8(&frame, 1);
-	buf_u8(&frame, 0);
-	buf_put(&frame, buf_bytes(&body));
-	n = send(fd, frame.p, frame.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	(void)n;
+	fuzz_ttrpc_send(
+		fd, stream, shim_methods[method].service, shim_methods[method].method, payload);
 }
